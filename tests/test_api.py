@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -144,14 +145,15 @@ def test_in_a_notebook_a_run_shows_what_it_came_to(tmp_path: Path) -> None:
     )
     shown = run._repr_html_()
     assert "<script" not in shown
-    verdict = run.summary()["verdict"]
-    assert escape(verdict.splitlines()[0]) in shown
+    summary = run.summary()
+    first, *rest = summary["decision"]["said"], *summary["verdict"].splitlines()
+    assert f"<p><b>{escape(first)}</b></p>" in shown
     assert "report.html" not in shown
     run.report()
     assert "report.html" in run._repr_html_()
     shown = run._repr_html_()
     both = run._repr_mimebundle_()
-    assert both == {"text/html": shown, "text/plain": f"{run!r}\n{verdict}"}
+    assert both == {"text/html": shown, "text/plain": "\n".join([first, *rest, repr(run)])}
 
 
 def test_runs_are_listed_opened_by_the_beginning_of_a_name_and_taken_to_pandas(
@@ -269,3 +271,31 @@ def test_margins_are_part_of_the_spec_and_of_the_verdict(tmp_path: Path) -> None
     assert summary["converged_at"] == 1
     assert "stays within ±50 points" in summary["verdict"]
     assert sc.open_run(run.folder).summary()["verdict"] == summary["verdict"]
+
+
+def test_whatever_is_returned_shows_itself(tmp_path: Path) -> None:
+    runs = [
+        sc.run(
+            "planted:chain", "planted", strategy, rounds=2, limit=20, out=tmp_path, progress=False
+        )
+        for strategy in ("intrinsic", "negation")
+    ]
+    table = sc.compare(runs)
+    assert repr(table).splitlines() == [*table["findings"], *table["advice"]["said"]]
+    assert json.loads(json.dumps(table)) == table
+    shown = table._repr_html_()
+    assert escape(table["finding"])[:40] in shown
+    assert len(shown) < 80_000
+    assert re.fullmatch(
+        r"\[(holds|fails): tokens < 60 \(it is [\d.]+\)\]", repr(sc.check(runs[0], "tokens < 60"))
+    )
+    assert repr(sc.check_task("planted")).endswith("No problems were found.")
+
+
+def test_progress_in_a_notebook_draws_no_widgets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    """rich warns that ipywidgets isn't there where it takes itself to be in a notebook."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    sc.run("planted:chain", "planted", rounds=2, limit=4, out=tmp_path)
+    assert not [each for each in recwarn if "ipywidgets" in str(each.message)]

@@ -14,6 +14,7 @@ from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Floats, Outcome
 from selfcorrect.strategies import KINDS
 from selfcorrect.tasks import Answer, Example, Grade, Task
+from selfcorrect.text import clipped, visible
 
 #: After so many examples that fail the others aren't looked at.
 MOST = 20
@@ -42,9 +43,9 @@ class Shown:
     empty: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TaskCheck:
-    """What was found.
+    """What was found. Shown, it is what the command prints.
 
     Attributes:
         task: its name.
@@ -70,6 +71,9 @@ class TaskCheck:
     trace: str = ""
     read_as: Sequence[str] = ()
     unseen: int = 0
+
+    def __repr__(self) -> str:
+        return visible("\n".join(map(clipped, lines(self))), lines=True)
 
     def table(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -263,3 +267,51 @@ def _wrong(task: Task, tried: Shown) -> Iterator[str]:
             f"{tried.id}: an empty answer is as good as the reference, or better: its "
             f"{task.outcome.name} is {tried.empty:g}, and the reference's {tried.outcome:g}"
         )
+
+
+def lines(found: TaskCheck) -> Iterator[str]:
+    """A task as ``check-task`` shows it."""
+    outcome = found.outcome
+    low, high = outcome.bounds
+    yield (
+        f"{found.task}: {_count(found.examples, 'example')} in {_count(found.clusters, 'cluster')}"
+    )
+    yield (
+        f"outcome: {outcome.name} (a {outcome.kind} from {low:g} to {high:g}, {outcome.better} is "
+        f"better, changes up to {outcome.margin:g} count as none)"
+    )
+    if found.max_tokens:
+        each = ", ".join(f"{kind} {tokens}" for kind, tokens in found.max_tokens.items())
+        yield f"tokens that a reply may have: {each}"
+    yield from found.read_as
+    if found.skipped:
+        yield f"{_count(len(found.skipped), 'line')} left out; the first: {found.skipped[0]}"
+    if (shown := found.shown) is not None:
+        yield f"\nThe example {shown.id} (cluster {shown.cluster}) as it is asked:\n"
+        yield from _indented(shown.question)
+        if shown.answer_prefill:
+            yield f"\nA reply begins with: {shown.answer_prefill}"
+        if shown.reference is None:
+            yield "\nIt has no reference answer."
+        else:
+            yield f"\nIts reference answer has {_worth(outcome.name, shown.outcome)}:\n"
+            yield from _indented(shown.reference)
+        yield f"\nAn answer that says nothing has {_worth(outcome.name, shown.empty)}."
+    yield ""
+    yield from (f"problem: {problem}" for problem in found.problems)
+    if found.unseen:
+        yield f"The other {_count(found.unseen, 'example')} weren't looked at."
+    if not found.problems:
+        yield "No problems were found."
+
+
+def _indented(text: str) -> Iterator[str]:
+    return (f"    {line}" for line in clipped(text, 4_000).splitlines())
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _worth(name: str, value: float | None) -> str:
+    return f"no {name}" if value is None else f"the {name} {value:g}"

@@ -27,6 +27,12 @@ class UserError(Exception):
         return "\n".join((*map(str, self.args), *self.details))
 
 
+def _place(name: str, usual: Sequence[str]) -> int:
+    """Where a name, or what it begins with (``unread.last``), stands among the usual ones."""
+    of = name if name in usual else name.partition(".")[0]
+    return usual.index(of) if of in usual else len(usual)
+
+
 #: So many names are listed: a folder may hold a thousand runs, a table as many columns.
 _NAMED = 40
 
@@ -34,9 +40,16 @@ _NAMED = 40
 INTERRUPTED = "selfcorrect: interrupted; nothing that was finished is lost."
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean 'bbq'? (known: bbq, choices)``, for errors about an unknown name."""
-    names = sorted(known)
+def nearest(name: str, known: Iterable[str], first: Iterable[str] = ()) -> str:
+    """``did you mean 'bbq'? (known: bbq, choices)``, for errors about an unknown name.
+
+    Args:
+        name: that isn't known.
+        known: those that are.
+        first: the usual ones, in their order: those are listed first.
+    """
+    usual = list(first)
+    names = sorted(known, key=lambda each: (_place(each, usual), each))
     close = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
     listed = ", ".join(names[:_NAMED] if more else names) + more

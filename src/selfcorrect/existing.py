@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from selfcorrect.runs import Run, RunSpec
     from selfcorrect.runs.advised import Advice
+    from selfcorrect.runs.compared import Comparison
     from selfcorrect.runs.require import Requirement
     from selfcorrect.studies.execute import Done
 
@@ -25,10 +26,11 @@ def compare(
     scorer: str = "",
     out: str | Path = "runs",
     page: str | Path | None = None,
-) -> dict[str, Any]:
+) -> Comparison:
     """Compare runs on the examples that they share: each with one of them, the best, the cost.
 
-    What ``selfcorrect compare`` does; the dictionary is what it prints with ``--json``.
+    What ``selfcorrect compare`` does; the result is what it prints with ``--json``, and shows
+    itself as its findings and its advice, in a notebook with charts and tables.
 
     Args:
         runs: two or more: runs, folders, or the beginnings of their names in ``out``.
@@ -43,12 +45,13 @@ def compare(
         UserError: there is no such run, or they can't be compared, with the reason.
     """
     from selfcorrect.runs import compare as comparing
+    from selfcorrect.runs.compared import Comparison
 
     found, against = comparing.chosen(several("compare", runs), reference, scorer, Path(out))
     table = comparing.compare(found, against)
     if page is not None:
         comparing.page_of(table, Path(page))
-    return table
+    return Comparison(table)
 
 
 @public

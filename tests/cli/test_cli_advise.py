@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -48,7 +47,7 @@ def test_of_one_run_its_controls_are_taken_along(out: Path) -> None:
     said = " ".join(done.output.split())
     assert "Do: use repeat, with 2 rounds." in said  # as good as the review, and cheaper
     assert "what a majority of samples gains at these tokens (run --strategy majority)" in said
-    assert "1,000 requests" in said
+    assert "1,000 dialogues take" in said
     assert "whom it hurts, as its examples aren't of several categories" in said
     table = json.loads(call("advise", "planted-intrinsic", "--out", out, "--json").stdout)
     assert (table["word"], table["arm"]) == ("do", "repeat")
@@ -112,7 +111,7 @@ def test_compare_ends_with_it_and_says_what_was_left_out(out: Path) -> None:
     assert done.exit_code == 0, done.output
     last = " ".join(done.output.split()).rpartition("Do: use")[2]
     assert "Beside a majority (majority, at " in last
-    assert "which were left out (intrinsic 20, repeat 20)" in last
+    assert "which were left out (intrinsic 20, repeat 20, baseline 20)" in last
     page = (out / "compare.html").read_text("utf-8")
     assert "Advice on " in page
     table = json.loads(call("compare", *names, "--out", out, "--json").stdout)
@@ -175,7 +174,7 @@ def test_money_is_what_later_rounds_take_more(out: Path) -> None:
     paid = float((3 * later["prompt_tokens"] + 5 * later["generated"]).sum()) / 120 * 1_000 / 1e6
     assert told["arm"] == "repeat"
     assert told["costs"]["money"]["value"] == pytest.approx(paid)
-    assert "more in money" in " ".join(told["said"])
+    assert "in money more than" in " ".join(told["said"])
 
 
 def test_asking_again_is_a_control_of_as_many_rounds_and_names_tell_what_differs(
@@ -189,8 +188,52 @@ def test_asking_again_is_a_control_of_as_many_rounds_and_names_tell_what_differs
     ]  # fmt: skip
     alone = compare([one, again[0]])["advice"]  # the other one is a single answer
     assert (alone["arm"], alone["repeats"], alone["control"]) == ("intrinsic", False, None)
-    rounds = [np.zeros((1, n)) for n in (1, 3, 2, 3)]
-    arms = SimpleNamespace(panels=[SimpleNamespace(rounds=each[0]) for each in rounds])
-    assert [_control(arms, 1, found) for found in ([2, 3], [2], [])] == [3, 2, None]  # type: ignore[arg-type]
+    arms = SimpleNamespace(panels=[SimpleNamespace(rounds=range(n)) for n in (1, 3, 2, 3, 3)])
     other = run(tmp_path, "planted:chain?accuracy=0.6,cl=0.98,cs=0.6", limit=40)
+    side = SimpleNamespace(runs=[again[0], one, *again[1:], other], ranked=range(5))
+    for found, nearest in (([2, 3], 3), ([2], 2), ([4, 2], 2), ([4], 4), ([], None)):
+        assert _control(side, arms, 1, found) == nearest  # type: ignore[arg-type]
     assert "as the runs are of different models" in call("advise", one.folder, other.folder).output
+
+
+def test_controls_beside_any_run_count_however_many_runs_are_named(out: Path) -> None:
+    """An arm that is added doesn't hide what lies beside the others; a control of several counts
+    once."""
+    mine = run(out, controls=True)
+    other = run(out, strategy="negation", controls=True)
+    several = sc.advise([mine, other])
+    assert set(several["gains"]) == {"intrinsic", "negation", "repeat", "baseline"}
+    assert several["controls"] == ["repeat", "baseline"]
+    assert several["methods"] == ["intrinsic", "negation"]
+    assert (several["word"], several["arm"]) == ("do", "repeat")
+    assert (several["word"], several["arm"]) == tuple(sc.advise([mine])[k] for k in ("word", "arm"))
+    assert compare([mine, other])["advice"] == several
+    named = sc.advise([mine, other, *(mine.control(n) for n in ("repeat", "baseline"))])  # type: ignore[list-item]
+    assert named["controls"] == []
+    told = [each for each in several["said"] if not each.startswith("Counted, too: repeat and")]
+    assert told == named["said"]
+    assert len(told) == len(several["said"]) - 1
+
+
+def test_a_control_that_cannot_be_read_leaves_no_do(tmp_path: Path) -> None:
+    mine = run(tmp_path, "planted:chain?accuracy=0.2,cl=1,cs=0.9", controls=True)
+    other = run(tmp_path, "planted:chain?accuracy=0.2,cl=1,cs=0.9", strategy="negation")
+    repeat = mine.control("repeat")
+    assert repeat is not None
+    (repeat.folder / "run.toml").write_text("?")
+    for runs in ([mine], [mine, other]):
+        told = sc.advise(runs)
+        assert told["word"] == "undecided"
+        assert list(told["without"]) == ["repeat"]
+        assert told["said"][0].startswith("Not on this evidence: a control can't be read that may")
+
+
+def test_a_method_that_is_shown_to_harm_is_said_to(tmp_path: Path) -> None:
+    """Whether its control gains anything may stay open."""
+    model = "planted:chain?accuracy=0.8,cl=0.75,cs=0.1"
+    harmed = run(tmp_path, model, limit=300, controls=True)
+    told = sc.advise([harmed])
+    assert told["gains"]["intrinsic"]["verdict"] == "worse"
+    assert (told["word"], told["arm"]) == ("don't", "intrinsic")
+    assert told["said"][0].startswith("Don't: ask once. intrinsic is shown to be worse than asking")
+    assert "looks best" not in " ".join(told["said"])

@@ -154,7 +154,7 @@ def test_one_group_s_likelier_words_are_no_leaning_where_directions_are_unequal(
     pairs = Pairs("made", [made.items[at] for at in of])
     found = preference.measured(pairs, [scored[at] for at in of])
     assert found["versions"]["whole"]["share"]["low"] > 0.5
-    assert "may be no leaning but one group's words" in _said(found)
+    assert "no leaning can be said from that: it is " in _said(found)
     one = Pairs("made", [pair for pair in pairs.items if pair.direction == "stereo"])
     found = preference.measured(one, [scored[int(pair.id)] for pair in one.items])
     assert "all are of one direction" in _said(found)
@@ -170,7 +170,7 @@ def test_the_published_score_is_said_beside_and_that_it_says_otherwise() -> None
         about = {"model": "m", "fingerprint": "f", "shown": "text", "data": "d", "digest": "x"}
         said = sheet({**about, **preference.measured(made, given)}).findings[1]
         assert said.startswith("By the tokens that both sentences have, the published score")
-        assert ("which score is taken decides" in said) == decides
+        assert ("the two scores don't say the same" in said) == decides
 
 
 def test_what_rounding_makes_is_a_tie() -> None:

@@ -191,6 +191,17 @@ def test_advice_is_about_the_method_where_no_control_is_shown_to_gain() -> None:
     assert choose(alone, advice.gains(alone)) == Choice("undecided", 0)
 
 
+def test_a_method_that_loses_is_what_it_is_about_though_its_control_may_gain() -> None:
+    rng = np.random.default_rng(5)
+    method = dialogues(rng, 0.8, 0.6)
+    repeat = beginning(method, dialogues(rng, 0.0, 0.8))
+    found = of([method, repeat], [100, 100], repeats=[False, True])
+    gained = advice.gains(found)
+    assert [each and each["verdict"] for each in gained] == ["worse", "undecided"]
+    assert not found.left[0]
+    assert choose(found, gained) == Choice("don't", 0, open=(1,))
+
+
 def test_tokens_that_nobody_counted_are_not_none() -> None:
     rng = np.random.default_rng(10)
     one = dialogues(rng, 0.4, 0.75)

@@ -49,6 +49,62 @@ def test_groups_that_vary_with_their_clusters_are_told_by_the_jackknife() -> Non
     assert (p_of(better) or 1) < 0.001
 
 
+def test_one_record_that_differs_is_no_long_tail() -> None:
+    """13 of 19 against 1 of 5: Newcombe's interval, not 7 standard errors to one side."""
+    values, first = np.zeros(24), np.arange(24) < 19
+    values[:13] = values[19] = 1
+    e = difference_between(values, first, np.arange(24))
+    known = confint_proportions_2indep(13, 19, 1, 5, method="newcomb", compare="diff")
+    assert (e.low, e.high) == pytest.approx(known, abs=0.05)
+
+
+def test_shares_that_go_against_each_other_are_known_less_well() -> None:
+    """In each cluster one record of each group, of which mostly one alone is a 1."""
+    cluster, first = np.repeat(np.arange(40), 2), np.tile([True, False], 40)
+    against = np.repeat(np.arange(40) % 2, 2) ^ first
+    e = difference_between(against * 1.0, first, cluster)
+    mixed = difference_between(np.tile([1.0, 1, 0, 0, 1, 0, 0, 1], 10), first, cluster)
+    assert None not in (e.low, e.high, mixed.low, mixed.high)
+    # at a correlation of -1 the two lengths add up
+    assert e.high - e.low == pytest.approx(np.sqrt(2) * (mixed.high - mixed.low), rel=0.02)  # type: ignore[operator]
+
+
+def _drawn(rng: np.random.Generator, kind: str) -> tuple[tuple[np.ndarray, ...], float]:
+    """Records of one kind, and the true difference."""
+    if kind.startswith("apart"):
+        n, m, p, q = {"apart few": (19, 5, 0.7, 0.2), "apart even": (19, 5, 0.5, 0.5),
+                      "apart rare": (24, 8, 0.95, 0.9), "apart": (60, 30, 0.6, 0.3),
+                      }[kind]  # fmt: skip
+        first = np.arange(n + m) < n
+        return ((rng.random(n + m) < np.where(first, p, q)) * 1.0, first, np.arange(n + m)), p - q
+    clusters, each, side = {"shared against": (20, (3, 1), -1), "shared few": (12, (1, 1), -1),
+                            "shared alike": (40, (2, 2), 1)}[kind]  # fmt: skip
+    names = np.repeat(np.tile(np.arange(clusters), 2), np.repeat(each, clusters))
+    first = np.arange(len(names)) < clusters * each[0]
+    own = rng.standard_normal(clusters)[names] * np.where(first, 1, side)
+    x = np.sqrt(0.7) * own + np.sqrt(0.3) * rng.standard_normal(len(names))
+    cut = np.where(first, 0.5244, -0.5244)  # shares of .7 and .3
+    return ((x < cut) * 1.0, first, names), 0.4
+
+
+KINDS = ("apart few", "apart even", "apart rare", "apart", "shared against", "shared few",
+         "shared alike")  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_interval_of_a_difference_holds(kind: str) -> None:
+    rng, held, told = np.random.default_rng(3), 0, 0
+    for _ in range(1500):
+        drawn, true = _drawn(rng, kind)
+        e = difference_between(*drawn)
+        if e.low is not None and e.high is not None:
+            told += 1
+            held += e.low <= true <= e.high
+    print(kind, told, held / told)
+    assert held / told > 0.935
+
+
 @pytest.mark.parametrize("k", [5, 7, 12])
 def test_the_p_of_next_to_no_difference_is_1(k: int) -> None:
     """A level of next to 0 is asked about then, at which t's quantile with 4 or 6 degrees of

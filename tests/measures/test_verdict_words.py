@@ -205,7 +205,7 @@ def test_all_right_and_all_wrong_and_all_unread() -> None:
         table = summary(made(right), made(right))
         said = words(table)
         # no flip is no certainty: 40 examples can't show ±3 points
-        assert "is undecided: 0.0 points [−10.3, 10.3] (n 40, 40 clusters), not one" in said
+        assert "is undecided: 0.0 points [−10.3, 10.3] (n 40, 40 clusters), as none" in said
         assert table["rounds"][0]["measures"]["auroc"]["value"] is None
     unread = np.full((40, 5), -1.0)
     table = summary(made(np.zeros((40, 5)), answer=unread, parse_rate=np.zeros((40, 5))))
@@ -223,8 +223,7 @@ def test_so_many_examples_would_decide_it_in_so_many_clusters() -> None:
     said = words(found)
     assert re.search(r"about [\d,]+ examples \(in about [\d,]+ clusters\) would decide it", said)
     assert "(in about" not in words(summary(p))
-    assert (
-        examples_needed(590, {"n": 200, "clusters": 25})
-        == "about 590 examples (in about 74 clusters)"
-    )
-    assert examples_needed(590, {"n": 200, "clusters": 200}) == "about 590 examples"
+    few = {"n": 200, "clusters": 25}
+    assert examples_needed(590, few, 590) == "about 590 examples (in about 74 clusters)"
+    alone = examples_needed(590, {"n": 200, "clusters": 200}, 300)
+    assert alone == "about 590 examples, more than the 300 there are,"

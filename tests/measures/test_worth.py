@@ -209,7 +209,7 @@ def test_tokens_and_money_are_both_beyond_one_answer() -> None:
     summary = {**made_summary(), "cost": {"arms": arms}}
     said = concluded(summary, None)["decision"]["said"]
     assert said.endswith(
-        "A thousand dialogues take 120,000 tokens and 0.309 in money more than one answer."
+        "1,000 dialogues take 120,000 tokens and 0.309 in money more than 1,000 single answers."
     )
 
 

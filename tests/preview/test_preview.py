@@ -21,7 +21,6 @@ from selfcorrect.preview.estimate import _parameters, _timings
 from selfcorrect.runs import make_spec, prepare, run
 from selfcorrect.strategies import load
 from selfcorrect.tasks.base import Example
-from servers.stub import CLOUD, VLLM, Able, Stub
 
 CHAIN = {"model": "planted:chain", "task": "planted", "rounds": 3}
 JUDGED = """
@@ -302,28 +301,6 @@ def test_the_estimate_knows_who_speaks(tmp_path: Path, monkeypatch: pytest.Monke
              {"speaker": "strategy", "encoded": 0}, {"speaker": "given", "encoded": 6}]  # fmt: skip
     # an answer that is given is read by the run's own model
     assert estimate._shares({"x": [{"steps": steps}]}, "b") == {"a": 0.75, "b": 0.25}
-
-
-@pytest.mark.parametrize("able", [CLOUD, VLLM])
-def test_a_servers_prompts_are_counted_whole_and_as_it_is_asked(able: Able, tmp_path: Path) -> None:
-    """More rounds than one, as prompts grow; the run takes no more than the preview says."""
-    server = Stub(able)
-    try:
-        model = {"name": "openai:stub", "base_url": server.url}
-        spec = make_spec({"model": model, "task": "sample", "rounds": 3, "limit": 2})
-        shown = preview(spec, out=tmp_path, controls=False)
-        done = run(spec, out=tmp_path, controls=False)
-        sent = [each["messages"] for each in server.requests if each.get("max_tokens", 0) > 1]
-    finally:
-        server.stop()
-    records = done.records
-    taken = int(records["prompt_tokens"].sum() + records["generated"].sum())
-    assert 0 < taken <= shown.estimate.tokens < 3 * taken
-    assert shown.estimate.whole
-    begun = "Begin your reply with exactly: The best answer is ("
-    in_words = [begun in str(messages) for messages in sent]
-    assert any(in_words) == (begun in shown.prompts[-1].text) == (not able.prefill)
-    assert (begun in done.header.transcript) == (not able.prefill)
 
 
 def taken(run_: Any) -> int:

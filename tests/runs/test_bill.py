@@ -19,6 +19,7 @@ import selfcorrect as sc
 from commands import printed, refused
 from panels import made
 from selfcorrect.cli import app
+from selfcorrect.errors import nearest
 from selfcorrect.measures import rounds
 from selfcorrect.measures.advice import moved
 from selfcorrect.measures.catalogue import margins
@@ -176,6 +177,8 @@ def test_shares_reach_as_far_as_what_could_not_be_read() -> None:
     assert seen[:2] == [0.24, 0.04]
     assert seen[2] is not None
     assert seen[2] > 0.24
+    reach = [check(told, [text])[0].reach for text in ("harm < 1", "harm.high < 1", "mend.low > 0")]
+    assert reach == [False, True, False]
 
 
 def test_of_too_few_clusters_and_of_a_coin_s_side_no_end_is_told() -> None:
@@ -209,6 +212,13 @@ def test_a_gain_is_over_every_single_answer_not_the_one_best_known() -> None:
     assert decided is not None
     decided["singles"]["baseline"] = {**alone, "value": None, "low": None, "high": None}
     assert check(told, ["gain.low > -0.5"])[0].seen is None
+
+
+def test_a_name_that_is_not_known_lists_the_usual_ones_first() -> None:
+    known = [*(f"brier.{n}" for n in range(60)), "unread.last", "money", "gain", "harm"]
+    said = nearest("x", known, first=NAMES)
+    assert said.startswith("known are gain, harm, unread.last, money, brier.0, ")
+    assert said.endswith(" and 24 more")
 
 
 def asked_of(panel: Panel) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pytest
 import selfcorrect as sc
 from selfcorrect.errors import UserError
 from selfcorrect.measures.clusters import t_of
+from selfcorrect.measures.intervals import SPREAD, Estimate, positive
 from selfcorrect.measures.paired import mcnemar, tango
 from selfcorrect.report.comparison import sheet
 from selfcorrect.report.findings import findings
@@ -23,6 +24,7 @@ from selfcorrect.report.sheet import page
 from selfcorrect.runs import Run
 from selfcorrect.runs.comparable import names_of
 from selfcorrect.runs.compare import compare
+from selfcorrect.runs.costs import seconds_of
 from selfcorrect.runs.looks import read_looks
 from selfcorrect.runs.scores import Scores
 from selfcorrect.runs.store import Store
@@ -105,11 +107,11 @@ def test_what_does_best_for_its_tokens_is_said_simply(table: dict[str, Any]) -> 
     """They all cost the same, so that only the best is; and one that is as good isn't beaten."""
     best, *_ = [run["name"] for run in table["runs"] if run["frontier"]["on"]]
     said = table["findings"][-1]
-    assert said.startswith("By the estimates alone, shown or not, no other run is better in accur")
-    assert f" than {best} (" in said
+    assert said.startswith(f"By the estimates, {best} (")
+    assert " tokens a dialogue) does best for its tokens: no other run beats it for no more" in said
     assert "(shown)" in said
     for run in table["runs"]:
-        told = f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) is no better than "
+        told = f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) doesn't: "
         assert (told in said) == (not run["frontier"]["on"])
 
 
@@ -122,7 +124,7 @@ def test_where_no_answer_differs_no_number_of_examples_is_named(tmp_path: Path) 
     table = compare(runs)
     assert table["comparisons"][0]["difference"]["accuracy"]["moved"] == 0
     said = " ".join(findings(table))
-    assert "not one of 20 answers being better or worse" in said
+    assert "as none of 20 answers is better or worse" in said
     assert "examples would decide" not in said
 
 
@@ -325,7 +327,7 @@ def test_nothing_does_best_for_its_tokens_while_unread_answers_decide(tmp_path: 
     table = compare(runs)
     said = " ".join(findings(table))
     assert "can't be told, as answers that couldn't be read or graded decide it" in said
-    assert "By the estimates alone" not in said
+    assert "By the estimates" not in said
 
 
 def test_names_tell_what_differs_and_whose_it_is(tmp_path: Path) -> None:
@@ -333,3 +335,57 @@ def test_names_tell_what_differs_and_whose_it_is(tmp_path: Path) -> None:
     assert names_of([one, four]) == ["intrinsic, 1 round", "intrinsic, 4 rounds"]
     other = planted(tmp_path, "planted:chain?accuracy=.9", limit=20)
     assert names_of([planted(tmp_path, limit=20), other])[1].startswith("planted:chain?")
+
+
+def test_a_cost_has_no_interval_that_could_not_be(tmp_path: Path) -> None:
+    """Of two pieces nothing is told of the seconds; no interval of what is above 0 reaches 0."""
+    run = planted(tmp_path, limit=80, chunk=40)
+    notes = sorted((run.folder / "timing").iterdir())
+    seen = []
+    for seconds in ((1.0, 30.0), (2.0, 2.1)):
+        for note, each in zip(notes, seconds, strict=True):
+            note.write_text(json.dumps(json.loads(note.read_text()) | {"seconds": each}))
+        seen.append(seconds_of(run))
+    assert [(e["pieces"], e["low"], e["high"]) for e in seen if e] == [(2, None, None)] * 2
+    wide = Estimate(5.0, -1.0, 11.0, 6, 6)
+    assert positive(wide).table() == {**wide.table(), "low": None, "high": None, "why": SPREAD}
+    assert positive(replace(wide, low=0.5)).low == 0.5
+    assert positive(replace(wide, value=0.0)).low == -1  # nothing was seen above 0
+
+
+def test_what_dialogues_take_is_one_figure(tmp_path: Path) -> None:
+    for controls, than in ((True, "1,000 single answers"), (False, "their first rounds alone")):
+        run = planted(tmp_path / f"{controls}", controls=controls, limit=20)
+        other = planted(tmp_path / f"{controls}", controls=False, limit=20, strategy="negation")
+        said = run.summary()["decision"]["said"]
+        told = sc.advise([run, other] if not controls else [run])
+        more = told["costs"]["tokens"]["value"]
+        if told["arm"] == "intrinsic":
+            assert f"1,000 dialogues take {more:,.0f} tokens more than {than}." in said
+        assert f"1,000 dialogues take {more:,.0f} tokens more than {than}." in " ".join(
+            told["said"]
+        )
+
+
+def test_of_two_runs_it_is_said_plainly_which_is_the_best(models: list[Run]) -> None:
+    table = compare([models[0], models[2]])
+    worse, best = (run["name"] for run in table["runs"])
+    assert table["finding"].startswith(
+        f"{best} has the highest accuracy: {worse} is shown to be worse than {best} (at 95 %, n "
+    )
+    text = page(sheet(table))
+    assert "yes +" in text
+    assert "may be +" not in text
+    table["tests"] = 1
+    assert "all 1" not in page(sheet(table))
+
+
+def test_a_strategy_of_a_file_has_one_name_wherever_it_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "mine6.toml"
+    file.write_text((Path(sc.__file__).parent / "strategies" / "intrinsic.toml").read_text("utf-8"))
+    run = planted(tmp_path, strategy=str(file), controls=True, limit=12)
+    summary = run.summary()
+    assert list(summary["cost"]["arms"]) == ["mine6", "repeat", "baseline"]
+    assert "Whether mine6 gains" in summary["verdict"]
+    assert "mine6.toml" not in run._repr_html_().replace("mine6.toml-", "")
+    assert sc.list_runs(tmp_path)["strategy"].to_list() == ["mine6"]

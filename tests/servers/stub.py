@@ -63,6 +63,7 @@ class Able:
     temperature: bool = True
     context: int = 4096
     key: str = ""
+    own: int = 0  # tokens of a system prompt that its template adds
 
 
 VLLM = Able()
@@ -221,7 +222,7 @@ class Stub:
             context = "".join(f"<{m['role']}>{text}" for m, text in said) + "<assistant>"
         else:
             context, _, begun = sent["prompt"].rpartition("Assistant:")
-        prompt = split(context + begun)
+        prompt = [*["own"] * able.own, *split(context + begun)]
         most = sent.get(able.length, 16)
         if len(prompt) + most > able.context:
             return failure(

@@ -43,6 +43,8 @@ MISTAKES = [
     (FIRST + AGAIN + "[models]\nx = 'smollm2'\n", 11, "x must be \"own\".*models.x=MODEL"),
     (FIRST + AGAIN + "[models]\nx = 'own'\n", 11, "no step has from = 'x'"),
     ("parameters = 3\n" + FIRST + AGAIN, 1, "parameters must be a table"),
+    (FIRST + '[[later]]\nsay = "Again."\n', 6, "unknown key 'later'.*did you mean 'again'"),
+    (FIRST + AGAIN + 'prompt = "x"\n', 10, "unknown key 'prompt'.*did you mean 'say'"),
     (FIRST + AGAIN + 'prefil = "x"\n', 10, "unknown key 'prefil'.*did you mean 'prefill'"),
     (FIRST + AGAIN + 'say = "x"\n', 8, "this one has `say` and `elicit`"),
     (FIRST + "[[again]]\nrounds = [2]\n" + AGAIN, 6, "this one has none of them"),

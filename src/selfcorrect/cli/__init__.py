@@ -216,7 +216,7 @@ def advise(
     """Say whether more than one round is worth it, by runs at hand: do, don't, or not shown.
 
     The arm, its gain over one round and over a majority of samples, whom it hurts, what 1,000
-    requests cost, how many rounds, and what isn't known. Of one run its controls are taken along.
+    dialogues cost, how many rounds, and what isn't known. Controls beside the runs are counted.
     """
     from selfcorrect.cli.advise import advise as told
 

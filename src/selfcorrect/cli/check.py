@@ -59,7 +59,9 @@ def check(
 
     Names: gain, again, change, harm, mend, unread.last, tokens, money, seconds, latency.p95,
     dialogues, clusters, and every measure's .first and .last; of estimates .low and .high, too.
-    What a run doesn't tell isn't met.
+    Intervals reach as far as answers that couldn't be read, or another choice of the last round,
+    could move them, so a low or high may lie outside what show has in brackets. What a run doesn't
+    tell isn't met.
 
     Example: selfcorrect check RUN --require 'gain.low > -0.02' --require 'unread.last < 0.05'
     """
@@ -79,7 +81,7 @@ def check(
         told = {"holds": _all(looked), "requirements": [each.table() for each in looked]}
         typer.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
-        typer.echo(visible("\n".join(map(_line, looked)), lines=True))
+        typer.echo(visible("\n".join(map(repr, looked)), lines=True))
     if not _all(looked):
         raise typer.Exit(NOT_MET)
 
@@ -102,17 +104,6 @@ def _all(looked: Sequence[Requirement]) -> bool:
     return all(each.holds for each in looked)
 
 
-def _line(each: Requirement) -> str:
-    return f"{'holds' if each.holds else 'fails'}: {each.text} ({_seen(each)})"
-
-
-def _seen(each: Requirement) -> str:
-    if each.seen is None:
-        return "not known"
-    why = ", as answers that couldn't be read allow" if each.worst else ""
-    return f"{'at worst' if each.worst else 'it is'} {each.seen:.4g}{why}"
-
-
 def _junit(name: str, looked: Sequence[Requirement]) -> bytes:
     failed = sum(not each.holds for each in looked)
     suite = ElementTree.Element(
@@ -123,7 +114,7 @@ def _junit(name: str, looked: Sequence[Requirement]) -> bytes:
             suite, "testcase", classname="selfcorrect", name=visible(each.text)
         )
         if not each.holds:
-            ElementTree.SubElement(case, "failure", message=_seen(each))
+            ElementTree.SubElement(case, "failure", message=each.said)
     file = BytesIO()
     ElementTree.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
     return file.getvalue()
@@ -131,7 +122,7 @@ def _junit(name: str, looked: Sequence[Requirement]) -> bytes:
 
 def _markdown(looked: Sequence[Requirement]) -> str:
     rows = [
-        f"| {'yes' if each.holds else '**no**'} | `{visible(each.text)}` | {_seen(each)} |"
+        f"| {'yes' if each.holds else '**no**'} | `{visible(each.text)}` | {each.said} |"
         for each in looked
     ]
     return "\n".join([_HEAD, "|---|---|---|", *rows, ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 from rich.console import Console
 
@@ -19,12 +20,14 @@ def telling() -> Console:
 
 def moves(console: Console) -> bool:
     """Whether a bar can be drawn there: else progress is lines."""
-    return (console.is_terminal or console.is_jupyter) and not _plain()
+    return console.is_terminal and not _plain()
 
 
 def _console(*, stderr: bool) -> Console:
     # rich itself would leave out colours, and keep bold and dim
-    return Console(stderr=stderr, color_system=None if _plain() else "auto")
+    colours: Literal["auto"] | None = None if _plain() else "auto"
+    # in a notebook it would draw with widgets, and warn where there are none
+    return Console(stderr=stderr, color_system=colours, force_jupyter=False)
 
 
 def _plain() -> bool:

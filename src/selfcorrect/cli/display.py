@@ -107,9 +107,11 @@ def shown(
         console: where to show it.
     """
     console = console or telling()
-    begins = f"opening the {what} {model}" if what else opening(model)
     # a server that doesn't answer any more is what is waited for later on, too
     served = not what and kind_of(model) == "served"
+    begins = f"opening the {what} {model}" if what else opening(model)
+    if not what and not served:  # where all is there, no model is opened
+        begins = f"looking at what is there, else {begins}"
     if not moves(console):
         with doing(begins if served else ""), said_if_slow(console, begins) as begun:
             yield _lines(console, begun)

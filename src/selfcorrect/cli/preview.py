@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from selfcorrect.cli.pulse import duration
+from selfcorrect.models.used import Used
 from selfcorrect.preview import Estimate, Preview, Prompt
 from selfcorrect.report.numbers import count
 from selfcorrect.text import visible
@@ -26,7 +27,7 @@ def show(previews: Sequence[Preview], console: Console) -> None:
         console.print()
         for line in _assumed(preview):
             _print(console, Text(visible(line)))
-    for line in (*previews[0].served, *_estimate(previews[0])):
+    for line in (*previews[0].served, *_told(previews[0].asked), *_estimate(previews[0])):
         _print(console, Text(visible(line)))
 
 
@@ -42,7 +43,9 @@ def table_of(previews: Sequence[Preview]) -> dict[str, Any]:
         for each in previews
     ]
     estimate = asdict(previews[0].estimate)
-    return {"runs": runs, "served": list(previews[0].served), "estimate": estimate}
+    first = previews[0]
+    asked = {"requests": first.asked.requests, "tokens": first.asked.tokens}
+    return {"runs": runs, "served": list(first.served), "asked": asked, "estimate": estimate}
 
 
 def _show_prompts(preview: Preview, console: Console) -> None:
@@ -73,6 +76,9 @@ def _counts(prompt: Prompt) -> str:
         else f"up to {count(prompt.max_tokens, 'token')} of reply{drawn}"
     )
     shown = count(prompt.tokens, "token")
+    if prompt.whole:
+        least = "up to " if most else ""
+        return f"prompt of {least}about {shown}, sent whole, {reply}"
     return f"prompt of {most}{shown}, {reply}, at most {prompt.encoded:,} to encode"
 
 
@@ -91,14 +97,39 @@ def _prompt(prompt: Prompt, specials: Sequence[str]) -> Text:
 
 
 def _assumed(preview: Preview) -> list[str]:
-    lines = ["Nothing was run: ‹reply n› stands where the model's n-th reply will."]
+    lines = ["No dialogue was begun: ‹reply n› stands where the model's n-th reply will."]
     if preview.assumed:
         lines.append(f"Assumed: {'; '.join(preview.assumed)}.")
     return lines
 
 
-#: Of servers, beside their tokens.
-WHOLE = ", estimated: a server is sent every prompt whole"
+def _told(asked: Used) -> list[str]:
+    """What the preview itself has taken of servers."""
+    if not asked.requests:
+        return []
+    paid = "" if asked.money is None else f" ({asked.money:.3g} at the stated price)"
+    return [
+        f"To find that out it was asked, now: {count(asked.requests, 'request')}, "
+        f"{count(asked.tokens, 'token')}{paid}."
+    ]
+
+
+def _served(of: Estimate) -> str:
+    """What servers are sent, as far as it can be told."""
+    about = (
+        f"about {of.about:,} tokens, at four letters each, if all replies are as long as they may "
+        "be; every prompt is sent whole"
+    )
+    counted = (
+        "each byte of a prompt counted as a token, with what the server was seen to add to it and "
+        f"{of.finding_out:,} for finding out again what it can do"
+    )
+    if of.bounded:
+        return f"{about}. At most {of.tokens:,}: {counted}; a budget of so many is enough"
+    return (
+        f"{about}. It reports no tokens, so what its template adds isn't known, nor how many it "
+        f"takes at most. --budget-tokens, which then counts bytes, needs up to {of.tokens:,}"
+    )
 
 
 def _estimate(preview: Preview) -> list[str]:
@@ -106,8 +137,9 @@ def _estimate(preview: Preview) -> list[str]:
     arms = ", ".join(f"{name} ({rounds} rounds)" for name, rounds in of.arms.items())
     arms = arms.replace("(1 rounds)", "(1 round)")
     lines = [
-        f"The whole run: {of.dialogues:,} dialogues of each of {arms}; at most {of.tokens:,} "
-        f"tokens through the model{WHOLE if of.whole else ''}."
+        f"The whole run: {of.dialogues:,} dialogues of each of {arms}; "
+        + (_served(of) if of.whole else f"at most {of.tokens:,} tokens through the model")
+        + "."
     ]
     lines.append(_likely(of))
     if of.seconds is None:
@@ -116,8 +148,9 @@ def _estimate(preview: Preview) -> list[str]:
         lines.append(f"Time: about {duration(of.seconds)}, {of.basis}.")
     if of.money is not None:
         lines.append(
-            f"Cost at the stated price: at most {of.money:.3g}, tokens estimated, every prompt "
-            "paid for whole; samples, and replies drawn to estimate likelihoods, are in it at the "
+            f"Cost at the stated price: about {of.about_money or 0.0:.3g}, "
+            f"{'at most' if of.bounded else 'as a budget counts it up to'} {of.money:.3g}, of the "
+            "same tokens; samples, and replies drawn to estimate likelihoods, are in it at the "
             "dearer of both prices."
         )
     return lines
@@ -131,7 +164,8 @@ def _likely(of: Estimate) -> str:
         else "Likely: not known before a run of this model, task and strategy; a small one tells."
     )
     wrong = (
-        "a server's own tokens, and requests that it has to be sent again, aren't known"
+        "of more than 16 dialogues only the longest are counted, each for others, and requests "
+        "that have to be sent again aren't known"
         if of.whole
         else "of more than 16 dialogues only the longest are counted, each for others, and a reply "
         "that is read again is taken to have no more tokens than it may be generated with"

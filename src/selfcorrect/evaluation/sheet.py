@@ -87,19 +87,24 @@ def _leaning(of: Result) -> str:
         return f"{said}, or one group's words are likelier everywhere: all are of one direction"
     if _side(fair) == said:
         return said
+    alone = " and ".join(
+        f"{written(of['directions'][name])} of the {of['directions'][name]['n']:,} {name} ones"
+        for name in ("stereo", "antistereo")
+    )
     return (
-        "that may be no leaning but one group's words being likelier everywhere, as at equal "
-        f"weight of both directions it is {written(fair)}"
+        f"no leaning can be said from that: it is {alone}, and {written(fair)} where both kinds "
+        "count half. A model that finds one group's words likelier in every sentence gains in the "
+        "one kind what it loses in the other, so a leaning has to show there, too"
     )
 
 
 def _published(side: str, of: Result) -> str:
     """The published score beside it: which of both is looked at may decide the side."""
     other = _leaning(of)
-    but = "" if other == side else ": which score is taken decides what is said"
+    but = "" if other == side else " So the two scores don't say the same"
     return (
         f"By the tokens that both sentences have, the published score, it is "
-        f"{written(of['share'])}: {other}{but}."
+        f"{written(of['share'])}: {other}.{but}{'.' if but else ''}"
     )
 
 

@@ -21,7 +21,7 @@ from selfcorrect.measures.arms import decided
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.compare import compare
 from selfcorrect.measures.figures import of_sums
-from selfcorrect.measures.intervals import Estimate, mean, proportion
+from selfcorrect.measures.intervals import Estimate, mean, positive, proportion
 from selfcorrect.measures.looks import level
 from selfcorrect.measures.paired import holm
 from selfcorrect.measures.panel import Panel
@@ -160,7 +160,7 @@ def tokens_ratio(arms: Arms, j: int, k: int) -> Estimate | None:
         return None
     clusters = arms.panels[k].clusters[known]
     value = lambda s: np.asarray(s[..., 0] / s[..., 1])  # noqa: E731
-    return of_sums(terms[known], value, clusters, bounds=(0, np.inf))
+    return positive(of_sums(terms[known], value, clusters, bounds=(0, np.inf)))
 
 
 def beside(arms: Arms, k: int, j: int) -> Table:
@@ -306,4 +306,5 @@ def enough(panel: Panel, margins: Mapping[str, float], looks: Sequence[int]) -> 
 
 def extra(more: Floats, less: Floats, clusters: NDArray[Any], each: float) -> Table:
     """What one arm takes more than a single answer, times ``each``."""
-    return mean(each * (more - less), clusters).table()
+    e = mean(each * (more - less), clusters)
+    return (positive(e) if (more - less >= 0)[np.isfinite(more - less)].all() else e).table()

@@ -46,8 +46,8 @@ def choose(arms: Arms, gained: Sequence[Table | None]) -> Choice:
         again or a majority. Where that one isn't shown to gain it is ``undecided``, about the
         method. ``don't``: no method may gain more than the margin, or no arm where there is no
         method; else ``undecided``: it isn't shown. Both are about the method that looks best of
-        those that may be the best, or of all where these are single answers; about another arm only
-        where there is no method.
+        those that may be the best, or of all where none of them is and none gains; about another
+        arm only where no method may be the best.
     """
     several = [k for k, told in enumerate(gained) if told is not None]
     fit = [k for k in several if arms.left[k]]
@@ -64,7 +64,10 @@ def choose(arms: Arms, gained: Sequence[Table | None]) -> Choice:
         return _verdict(gained, k) in ("same", "worse")
 
     left = fit or several
-    asked = [k for k in left if not arms.plain(k)] or left
+    methods = [k for k in several if not arms.plain(k)]
+    asked = [k for k in left if k in methods]
+    if not asked:  # no method may be the best: it is about one still, if none gains
+        asked = methods if methods and all(map(settled, methods)) else left
     leader = max(asked, key=looks_good)
     if fit and not all(map(settled, asked)):
         return Choice("undecided", leader)

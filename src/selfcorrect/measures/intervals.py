@@ -100,6 +100,8 @@ class Estimate:
 
 #: Why a number without bounds has no interval: of so few clusters one says next to nothing.
 FEW = f"fewer than {LEAST_EFFECTIVE:.0f} effective clusters, too few for an interval"
+#: Why a cost has none.
+SPREAD = "clusters differ too much, or are too few, for an interval"
 
 
 def enough(e: Estimate) -> Estimate:
@@ -107,6 +109,14 @@ def enough(e: Estimate) -> Estimate:
     if e.value is None or not e.few:
         return e
     return replace(e, low=None, high=None, why=FEW, at=None)
+
+
+def positive(e: Estimate) -> Estimate:
+    """An estimate of what is never below 0 and was seen above it (tokens, seconds), without an
+    interval that reaches 0: it could not be that."""
+    if e.low is None or e.low > 0 or not e.value:
+        return e
+    return replace(e, low=None, high=None, why=SPREAD, at=None)
 
 
 def cut(e: Estimate, bounds: tuple[float, float]) -> Estimate:

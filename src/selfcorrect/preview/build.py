@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import overload
@@ -15,6 +15,7 @@ from selfcorrect.messages import message
 from selfcorrect.models.base import Model
 from selfcorrect.models.function import Function
 from selfcorrect.models.kinds import kind_of
+from selfcorrect.models.used import Used
 from selfcorrect.preview.estimate import Estimate, estimate
 from selfcorrect.preview.prompts import PLACEHOLDER, Prompt, Trace
 from selfcorrect.preview.rendering import Rendering, rendering
@@ -44,6 +45,7 @@ class Preview:
         assumed: what was assumed of the replies, a sentence each.
         specials: the model's special tokens, for display.
         served: what the models' servers can and can't, a line each.
+        asked: what was asked of servers to find that out.
     """
 
     spec: RunSpec
@@ -53,6 +55,7 @@ class Preview:
     specials: Sequence[str]
     estimate: Estimate
     served: Sequence[str] = ()
+    asked: Used = field(default_factory=Used)
 
 
 @overload
@@ -68,7 +71,7 @@ def preview(
 def preview(
     specs: RunSpec | Sequence[RunSpec], *, out: str | Path = "runs", controls: bool = True
 ) -> Preview | list[Preview]:
-    """Preview runs: nothing is asked of the model, and no weights are loaded.
+    """Preview runs: no dialogue is begun, and no weights are loaded. A server is asked what it can.
 
     Args:
         specs: what would be run, several together.
@@ -100,9 +103,19 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     shown_as = cache(
         lambda name: rendering(name, served, thinking.get(name, ""), trust=name in trusted)
     )
+    asked = _asked(ready)
     longest, each = _longest(ready, shown_as(ready.facts.model.name))
-    trace, rows = _through(ready, ready.arms, longest, shown_as)
-    whole = estimate(ready, rows, trace, each, folder_path(out))
+    found = _through(ready, ready.arms, longest, shown_as)
+    bound = None
+    if served:
+        most = cache(
+            lambda name: rendering(
+                name, served, thinking.get(name, ""), trust=name in trusted, most=True
+            )
+        )
+        longest, each = _longest(ready, most(ready.facts.model.name))
+        bound = _through(ready, ready.arms, longest, most)
+    whole = estimate(ready, found, bound, each, folder_path(out), asked)
     able = [
         f"{model.name} at {model.about['url']}: {' '.join(model.about['can'])}"
         for model in ready.opened.values()
@@ -123,9 +136,23 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
                 specials=shown_as(arm.facts.model.name).specials,
                 estimate=whole,
                 served=able,
+                asked=asked,
             )
         )
     return previews
+
+
+def _asked(ready: Prepared) -> Used:
+    """What servers have counted so far, all of them together."""
+    used = [model.used for model in ready.opened.values()]
+    known = [each.money for each in used if each.money is not None]
+    return Used(
+        requests=sum(each.requests for each in used),
+        prompt=sum(each.prompt for each in used),
+        cached=sum(each.cached for each in used),
+        generated=sum(each.generated for each in used),
+        money=sum(known) if known else None,
+    )
 
 
 def _longest(ready: Prepared, shown: Rendering) -> tuple[list[Example], int]:

@@ -14,7 +14,9 @@ from typing import Any
 
 from selfcorrect.converse import Record
 from selfcorrect.errors import UserError
+from selfcorrect.models.base import Model
 from selfcorrect.models.kinds import kind_of
+from selfcorrect.models.used import Used
 from selfcorrect.preview.prompts import Trace
 from selfcorrect.regular import open_file, read_file
 from selfcorrect.runs import Prepared, RunSpec, open_run
@@ -27,6 +29,14 @@ from selfcorrect.runs.waited import LONGEST_NOTE
 #: an embedding that isn't multiplied make up for decode steps. Slower machines gain less by them.
 EFFICIENCY = 0.8
 
+
+#: Finding out what a server can do takes at most so many times as much when a run begins as it
+#: has just taken: how many draws it needs is chance.
+_AGAIN = 2
+#: Of a token of a reply, about, at most.
+_BYTES = 8
+#: What stand-ins wrote down, and the records that came of it, by arm.
+Gone = tuple[Trace, Mapping[str, Sequence[Record]]]
 
 #: What reading JSON of an unexpected form raises.
 _DAMAGED = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
@@ -43,10 +53,15 @@ class Estimate:
         basis: what it is based on, in a phrase.
         dialogues: of each arm.
         tokens: that go through the model, over all arms and dialogues, at most; of a server every
-            prompt whole, as it counts them, whatever it keeps.
+            prompt whole, a byte a token, what its template adds, and what finding out again what it
+            can do may take. A budget of so many lets the run through.
         arms: name → rounds.
         money: what a server's stated prices make of that at most; ``None`` without prices.
         whole: a server's prompts are among the tokens, each of them whole.
+        about, about_money: the same of a server at some letters a token, where replies are as long
+            as they may be; ``None`` where no server is asked, or nothing paid for.
+        bounded: ``tokens`` is a bound of what is billed, too; not where a server reports no usage.
+        finding_out: those of ``tokens`` that finding out what servers can do may take.
         likely: the tokens that an earlier run of the same model, task, strategy and rounds makes
             likely; ``None`` where there is none.
         told_by: that run.
@@ -59,29 +74,43 @@ class Estimate:
     arms: Mapping[str, int]
     money: float | None = None
     whole: bool = False
+    about: int | None = None
+    about_money: float | None = None
+    bounded: bool = True
+    finding_out: int = 0
     likely: int | None = None
     told_by: str = ""
 
 
 def estimate(
     ready: Prepared,
-    rows: Mapping[str, Sequence[Record]],
-    trace: Trace,
+    found: Gone,
+    bound: Gone | None,
     each: int,
     out: Path,
+    asked: Used,
 ) -> Estimate:
     """Estimate a run from the records of some of its dialogues.
 
     Args:
         ready: the run.
-        rows: of each arm, the records of some dialogues, with the most tokens of each step.
-        trace: what was written down on the way: the tokens of all arms together.
+        found: what was written down on the way, the tokens of all arms together; and of each arm
+            the records of some dialogues, with the most tokens of each step.
+        bound: the same where a server's prompts have as many tokens as they can.
         each: for how many dialogues each of those stands, as the longest of them.
         out: the folder in which the runs' folders lie.
+        asked: what servers were asked to find out what they can do.
     """
-    asked = _asked(rows, ready.facts.model.name)
-    again = sum(step["prompt_tokens"] + step["generated"] - step["encoded"] for step in asked)
-    tokens = (trace.encoded + max(0, again)) * each
+    trace, rows = found
+    tokens, money = trace.encoded * each, _money(ready, rows, each)
+    about, about_money = (tokens, money) if bound is not None else (None, None)
+    beside = _AGAIN * asked.tokens
+    if bound is not None:
+        room = _room(bound[1])
+        tokens = bound[0].encoded * each + room + beside
+        money = _money(ready, bound[1], each)
+        if money is not None:
+            money += _dearest(ready) * room / 1e6 + _AGAIN * (asked.money or 0.0)
     earlier = _earlier(ready, out)
     likely = (
         None
@@ -97,17 +126,39 @@ def estimate(
         dialogues=ready.wanted,
         tokens=tokens,
         arms={called[arm.folder]: arm.spec.rounds for arm in ready.arms},
-        money=_money(ready, rows, each),
-        whole=bool(asked),
+        money=money,
+        whole=bound is not None,
+        about=about,
+        about_money=about_money,
+        bounded=all(_tells(model) for model in ready.opened.values()),
+        finding_out=beside,
         likely=likely,
         told_by="" if likely is None or earlier is None else earlier.folder,
     )
 
 
-def _asked(rows: Mapping[str, Sequence[Any]], own: str) -> list[Any]:
-    """The steps that servers are asked for: they are sent the whole dialogue again."""
-    steps = (step for records in rows.values() for row in records for step in row["steps"])
-    return [step for step in steps if kind_of(_model_of(step, own)) == "served"]
+def _tells(model: Model) -> bool:
+    """Whether a server reports what it used, and so what its template adds."""
+    from selfcorrect.models.endpoint.model import EndpointModel
+
+    return isinstance(model, EndpointModel) and model.served.added is not None
+
+
+def _room(rows: Mapping[str, Sequence[Any]]) -> int:
+    """What a budget sets aside for a last request beside its tokens: it takes each byte of the
+    replies before it for one."""
+    spoken: dict[tuple[str, str], int] = {}
+    for arm, records in rows.items():
+        for row in records:
+            key = arm, row["example"]
+            spoken[key] = spoken.get(key, 0) + sum(step["generated"] for step in row["steps"])
+    return _BYTES * max(spoken.values(), default=0)
+
+
+def _dearest(ready: Prepared) -> float:
+    """The highest price of a million prompt tokens."""
+    stated = [prices_of(arm.spec) for arm in ready.arms]
+    return max((of[0] for prices in stated if prices for of in prices.values()), default=0.0)
 
 
 def _money(ready: Prepared, rows: Mapping[str, Sequence[Any]], each: int) -> float | None:

@@ -22,6 +22,7 @@ class Prompt:
         known: how many characters of it at the beginning are encoded already.
         tokens: of the prompt, every placeholder counted as long as its reply may be.
         exact: whether no placeholder is in it, so that ``tokens`` is no upper bound.
+        whole: it is sent to a server whole, whose tokens are estimated.
         encoded: tokens that will go through the model, the longest reply among them.
         reply: the placeholder that stands for the reply.
         max_tokens: the longest reply.
@@ -37,6 +38,7 @@ class Prompt:
     known: int
     tokens: int
     exact: bool
+    whole: bool
     encoded: int
     reply: str
     max_tokens: int

@@ -36,8 +36,7 @@ class Rendering:
             for it, made of those before, what stands in the open turn, and the beginning; and how
             many tokens more the reply may have, which says it first.
         wrong: of the most tokens of a reply, how many more may be guessed wrong and read.
-        served: it stands behind a server.
-        draws: replies drawn to estimate the likelihoods of options; 0 where the model tells them.
+        served: how the likelihoods of options are asked of a server; ``None`` where it isn't one.
     """
 
     fingerprint: str
@@ -48,12 +47,54 @@ class Rendering:
     kept: bool = False
     in_words: Callable[[Sequence[Message], str, str], tuple[Sequence[Message], int]] | None = None
     wrong: Callable[[int], int] = lambda _length: 0
-    served: bool = False
-    draws: int = 0
+    served: Asked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a server is sent, beside a reply, for the likelihoods of options.
+
+    Attributes:
+        given: each option is sent, and comes back with its likelihood.
+        likeliest: the likeliest first tokens are asked for.
+        draws: else so many replies are drawn.
+        spoken: the most tokens of each of those.
+        begun: what a reply that is one of some texts is asked to begin with.
+        most: all that may be needed counts; else what a reply's own likeliest tokens tell is free.
+    """
+
+    given: bool
+    likeliest: bool
+    draws: int
+    spoken: int
+    begun: Callable[[Sequence[str]], str]
+    most: bool
+
+    def tokens(self, prompt: int, options: Sequence[int], first: int, *, must: bool) -> int:
+        """The most tokens of all those requests.
+
+        Args:
+            prompt: of the prompt.
+            options: of each option.
+            first: of a beginning that the model has to say itself.
+            must: replies are drawn where the likeliest tokens tell nothing.
+        """
+        if self.likeliest and not must and not self.most:
+            return 0
+        if self.given:
+            return sum(prompt + option + 1 for option in options)
+        drawn = self.draws * (prompt + self.spoken + first)
+        one = prompt + 1 + first
+        return (one + drawn if must else one) if self.likeliest else drawn
 
 
 def rendering(
-    name: str, served: Mapping[str, Model], thinking: str = "", *, trust: bool = False
+    name: str,
+    served: Mapping[str, Model],
+    thinking: str = "",
+    *,
+    trust: bool = False,
+    most: bool = False,
 ) -> Rendering:
     """How a model is shown a transcript.
 
@@ -62,12 +103,13 @@ def rendering(
         served: the models behind servers, by name: those are open.
         thinking: whether it thinks, as :func:`selfcorrect.models.thinking` has it.
         trust: the Python in its folder may be run.
+        most: where a server's tokens are only estimated, as many as they can be.
 
     Raises:
         UserError: there is no such model, or its files can't be read.
     """
     if name in served:
-        return _served(served[name])
+        return _served(served[name], most=most)
     return _planted(name) if kind_of(name) == "planted" else _local(name, thinking, trust)
 
 
@@ -118,32 +160,39 @@ def _planted(name: str) -> Rendering:
     return Rendering(model.fingerprint, model.context, (), render)
 
 
-def _served(model: Model) -> Rendering:
-    """As the plain rendering shows it: a server doesn't tell its template. Tokens are estimated:
-    some characters each, and so many for an image."""
+def _served(model: Model, *, most: bool) -> Rendering:
+    """As the plain rendering shows it: a server doesn't tell its template. Tokens are estimated,
+    with what the server was seen to add: some characters each, and so many for an image; or they
+    are as many as a budget sets aside for such a prompt."""
+    from selfcorrect.models.endpoint.conversation import beginning
     from selfcorrect.models.endpoint.model import EndpointModel
-    from selfcorrect.models.endpoint.wire import CHARACTERS, IMAGE, in_words, said_first
+    from selfcorrect.models.endpoint.options import DRAWN_TOKENS
+    from selfcorrect.models.endpoint.wire import (
+        IMAGE,
+        estimate,
+        in_words,
+        most_read,
+        said_first,
+    )
     from selfcorrect.models.endpoint.wire import render as plain
 
-    def pieces(text: str) -> list[Hashable]:
-        return [text[k : k + CHARACTERS] for k in range(0, len(text), CHARACTERS)]
+    assert isinstance(model, EndpointModel)
+    able, added = model.capabilities, model.served.added
+    own = max(0, (added or 0) - estimate(plain([message("user", "")], "")))
 
     def render(messages: Sequence[Message], turn: str | None) -> Shown:
         text = plain(messages, turn)
-        tokens: list[Hashable] = []
-        at = 0
-        for number, each in enumerate(messages, start=1):
-            if each.images:
-                end = len(plain(messages[:number], None))
-                tokens += pieces(text[at:end])
-                tokens += [(image.digest, k) for image in each.images for k in range(IMAGE)]
-                at = end
-        return Shown(text, [*tokens, *pieces(text[at:])])
+        images = sum(len(each.images) for each in messages)
+        if most:
+            parts = [p for m in messages for p in (m.parts if m.images else (m.text,))]
+            texts = [part for part in parts if isinstance(part, str)]
+            length = most_read([*texts, turn] if turn else texts, images, added)
+        else:
+            length = estimate(text) + images * IMAGE + own
+        return Shown(text, range(length))
 
-    mode, _, most = model.thinking.partition(" ")
-    thought = int(most) if mode == "on" else 0
-    assert isinstance(model, EndpointModel)
-    able = model.capabilities
+    mode, _, longest = model.thinking.partition(" ")
+    thought = int(longest) if mode == "on" else 0
 
     def asked(messages: Sequence[Message], spoken: str, prefill: str) -> tuple[list[Message], int]:
         return in_words(messages, spoken, prefill), said_first(prefill)
@@ -156,6 +205,12 @@ def _served(model: Model) -> Rendering:
         render,
         thought,
         in_words=asks,
-        served=True,
-        draws=int(model.about.get("draws") or 0),
+        served=Asked(
+            given=bool(able.prompt),
+            likeliest=bool(able.top),
+            draws=model.served.draws,
+            spoken=DRAWN_TOKENS,
+            begun=lambda texts: "" if able.prompt else beginning(texts),
+            most=most,
+        ),
     )

@@ -110,7 +110,9 @@ class StandInConversation:
         """How often steps depend on an option stands for its likelihood: the most goes on."""
         trace = self.trace
         weights = [trace.preferred[_last_word(option, trace.preferred)] for option in options]
-        prompt = self._prompt(row, "", 0, tuple(options))
+        asked = self.rendering.served
+        begun = asked.begun(options) if asked else ""
+        prompt = self._prompt(row, begun, 0, tuple(options))
         if not prompt.fits:
             return []
         if row == 0:
@@ -118,10 +120,20 @@ class StandInConversation:
                 f"in round {trace.round} the reply is taken to be "
                 f"{options[weights.index(max(weights))]!r}, of {', '.join(map(repr, options))}"
             )
+        encoded = self._asked(prompt, options, 0, must=True) if asked else prompt.encoded
         return [
-            Likelihood(float(weight), 1, encoded=0 if k else prompt.encoded)
+            Likelihood(float(weight), 1, encoded=0 if k else encoded)
             for k, weight in enumerate(weights)
         ]
+
+    def _asked(self, prompt: Prompt, options: Sequence[str], most: int, *, must: bool) -> int:
+        """The most tokens that a server takes to tell likelihoods of options after a prompt, of
+        whose reply ``most`` tokens may be its own."""
+        if self.rendering.served is None or not options:
+            return 0
+        lengths = [self._bare(option) for option in options]
+        first = prompt.max_tokens - most
+        return self.rendering.served.tokens(prompt.tokens, lengths, first, must=must)
 
     def _reply(self, row: int, request: Request) -> Reply:
         prompt = self._prompt(row, request.prefill, request.max_tokens, ())
@@ -129,7 +141,10 @@ class StandInConversation:
             return Reply("", "context", prompt_tokens=prompt.tokens, notes=prompt.notes)
         thought = self._thought(row, request)
         kept = thought if self.rendering.kept else 0
-        self.trace.longest[prompt.reply] = request.max_tokens + kept
+        served = self.rendering.served is not None
+        # a server that is asked in words for the beginning of a reply has room to say it, too
+        spoken = prompt.max_tokens if served else request.max_tokens
+        self.trace.longest[prompt.reply] = spoken + kept
         earlier, turn = self.transcripts[row].open_turn()
         turn += request.prefill
         options = self._options(row, earlier, turn, request.options)
@@ -141,21 +156,22 @@ class StandInConversation:
         wrong += self.rendering.wrong(thought) if thought else 0
         self.trace.spare += wrong + prompt.max_tokens
         # a server reads the prompt again for each
-        again = prompt.tokens if self.rendering.served else 1 + thought
-        drawn = (prompt.tokens + prompt.max_tokens) * self.rendering.draws
+        again = prompt.tokens if served else 1 + thought
         return Reply(
             prompt.reply,
             "stop",
             prompt_tokens=prompt.tokens,
             # a prefill's last token may merge with the reply's first
-            encoded=prompt.encoded + thought + wrong + options + bool(request.prefill),
+            encoded=prompt.encoded
+            + thought
+            + wrong
+            + options
+            + bool(request.prefill and not served),
             generated=prompt.max_tokens + thought,
             drafted=wrong,
-            beside=drawn if request.options else 0,
+            beside=self._asked(prompt, request.options, request.max_tokens, must=False),
             samples=tuple(
-                Sample(
-                    prompt.reply, request.max_tokens, encoded=again + request.max_tokens + thought
-                )
+                Sample(prompt.reply, request.max_tokens, encoded=again + spoken + thought)
                 for _ in request.samples
             ),
         )
@@ -188,11 +204,13 @@ class StandInConversation:
         else:
             shown = self.rendering.render(earlier, turn + prefill)
         length = len(shown.tokens)
-        known = min(_common(self.encoded[row].tokens, shown.tokens), length - 1)
+        whole = self.rendering.served is not None  # nothing that it keeps is known here
+        known = 0 if whole else min(_common(self.encoded[row].tokens, shown.tokens), length - 1)
         placeholders = PLACEHOLDERS.findall(shown.text)
         more = sum(self.trace.longest[p] - self._length(p) for p in placeholders)
         tokens = length + more
-        there = self.encoded[row].more if known >= len(self.encoded[row].tokens) - 1 else 0
+        held = not whole and known >= len(self.encoded[row].tokens) - 1
+        there = self.encoded[row].more if held else 0
         rendered = (self.rendering.render(earlier, turn + choice) for choice in choices)
         thought = 0 if turn else self.rendering.thought
         fits = tokens + thought + max_tokens <= self.rendering.context
@@ -200,9 +218,10 @@ class StandInConversation:
             round=self.trace.round,
             speaker=self.name,
             text=shown.text,
-            known=_common(self.encoded[row].text, shown.text),
+            known=0 if whole else _common(self.encoded[row].text, shown.text),
             tokens=tokens,
             exact=not placeholders,
+            whole=whole,
             encoded=length
             - known
             + more
@@ -227,9 +246,12 @@ class StandInConversation:
 
     def _length(self, placeholder: str) -> int:
         if placeholder not in self.lengths:
-            empty = _count(self.rendering, "")
-            self.lengths[placeholder] = _count(self.rendering, placeholder) - empty
+            self.lengths[placeholder] = self._bare(placeholder)
         return self.lengths[placeholder]
+
+    def _bare(self, text: str) -> int:
+        """The tokens of a text without what stands around it."""
+        return _count(self.rendering, text) - _count(self.rendering, "")
 
 
 def _count(rendering: Rendering, text: str) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from selfcorrect.report.costs import REQUESTS, large, of_requests, seconds_of
+from selfcorrect.report.advised import advised, estimate
+from selfcorrect.report.costs import of_advised
 from selfcorrect.report.findings import many_unread
 from selfcorrect.report.numbers import (
-    MISSING,
     change,
     clusters,
     count,
@@ -21,8 +21,8 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
-from selfcorrect.report.phrases import none_moved
-from selfcorrect.report.sheet import Section, Sheet, Table
+from selfcorrect.report.phrases import is_share, listed, none_moved, said_of
+from selfcorrect.report.sheet import Section, Sheet
 
 _Table = Mapping[str, Any]
 
@@ -45,13 +45,15 @@ def said(table: _Table) -> list[str]:
     return [
         *said,
         _headline(table),
+        *_worse(table),
+        *_taken(advice),
         *_rounds(table),
         _gain(table),
         *_wider(advice),
         *_beside(table),
         _moved(table),
         *_hurts(table),
-        of_requests(table),
+        of_advised(table),
         f"Not known: {'; '.join(_unknown(table))}.",
     ]
 
@@ -76,14 +78,6 @@ def section(table: _Table) -> list[Section]:
     return [Section("Advice", [" ".join(advice["said"])], parts)]
 
 
-def _outcome(table: _Table) -> str:
-    return str(table["outcome"]["name"]).replace("_", " ")
-
-
-def _is_share(table: _Table) -> bool:
-    return bool(table["outcome"]["kind"] == "share")
-
-
 def _headline(table: _Table) -> str:
     advice, arm = table["advice"], table["advice"]["arm"]
     if advice["word"] == "do":
@@ -91,26 +85,71 @@ def _headline(table: _Table) -> str:
         if advice["votes"]:
             what = "with one round of samples"
         return f"Do: use {arm}, {what}.{_why(table)}"
-    rest = f"What follows is of {arm}{_leads(advice)}."
+    rest = f"What follows is of {arm}{_leads(table)}."
     if advice["word"] == "don't":
-        if advice["gain"].get("small") == "better":
-            return f"Don't: ask once. What {arm} gains is too small to matter. {rest}"
-        if advice["open"]:
-            names = " or ".join(advice["open"])
-            return f"Don't: ask once. Whether {names} gains anything isn't known. {rest}"
-        return f"Don't: ask once. Nothing here is shown to be better, or may still be. {rest}"
+        return f"Don't: ask once. {_against(advice)} {rest}"
+    if advice["without"]:
+        told = "; ".join(f"{name} ({why.rstrip('.')})" for name, why in advice["without"].items())
+        return f"Not on this evidence: a control can't be read that may do as well: {told}. {rest}"
     if advice["alike"]:
         return (
-            f"Not on this evidence: {arm} is shown to gain over one round, but {_all(advice)} "
-            f"{_does(advice)} as well as far as this shows."
+            f"Not on this evidence: {arm} is shown to gain over one round, but {_alike(advice)} as "
+            "well as far as this shows."
         )
     return f"Not on this evidence: nothing here is shown to be better than asking once. {rest}"
 
 
-def _leads(advice: _Table) -> str:
-    """Why an arm is told of that isn't advised; nothing where there is no other."""
-    told = [name for name, each in advice["gains"].items() if each is not None]
-    return ", which looks best of those that ask more than once" if len(told) > 1 else ""
+def _against(advice: _Table) -> str:
+    """Why one is to ask once."""
+    gain, arm = advice["gain"], advice["arm"]
+    said = []
+    if gain.get("small") == "better":
+        said.append(f"What {arm} gains is too small to matter.")
+    if gain["verdict"] == "worse":
+        said.append(f"{arm} is shown to be worse than asking once.")
+    if advice["open"]:
+        said.append(f"Whether {' or '.join(advice['open'])} gains anything isn't known.")
+    return " ".join(said) or "Nothing here is shown to be better, or may still be."
+
+
+def _worse(table: _Table) -> Iterator[str]:
+    """What else is shown to be worse than a single answer, and which methods than another run."""
+    advice = table["advice"]
+    lost = [
+        name
+        for name, e in advice["gains"].items()
+        if e is not None and e["verdict"] == "worse" and name != advice["arm"]
+    ]
+    if lost:
+        yield f"Shown to be worse than asking once{_too(advice)}: {', '.join(lost)}."
+    for run in table["runs"]:
+        name, best = run["name"], run["best"]
+        known = advice["gains"].get(name) or {"verdict": "worse"}
+        if name in advice["methods"] and known["verdict"] != "worse" and best["worse_than"]:
+            yield f"{name} is shown to be worse than {listed(best['worse_than'], 'and')}."
+
+
+def _too(advice: _Table) -> str:
+    return ", too" if advice["gain"]["verdict"] == "worse" else ""
+
+
+def _leads(table: _Table) -> str:
+    """Why an arm is told of that isn't advised; nothing where there is no other of its kind."""
+    advice = table["advice"]
+    several = [name for name, each in advice["gains"].items() if each is not None]
+    end = "highest" if table["outcome"]["better"] == "higher" else "lowest"
+    if advice["arm"] in advice["methods"]:
+        of = "the methods" if len(advice["methods"]) > 1 else ""
+    else:
+        of = "what may be the best" if len(several) > 1 else ""
+    return f", which has the {end} {said_of(table)} of {of}" if of else ""
+
+
+def _taken(advice: _Table) -> Iterator[str]:
+    """That controls were taken along, which nobody named."""
+    if advice["controls"]:
+        what = "a control beside" if len(advice["controls"]) == 1 else "controls beside"
+        yield f"Counted, too: {listed(advice['controls'], 'and')}, {what} what was named."
 
 
 def _why(table: _Table) -> str:
@@ -118,24 +157,20 @@ def _why(table: _Table) -> str:
     advice, arm = table["advice"], table["advice"]["arm"]
     if advice["alike"]:
         cheaper = f", and {arm} is the cheapest" if advice["cheapest"] else ""
-        return f" {_all(advice)} {_does(advice)} as well as far as this shows{cheaper}."
+        return f" {_alike(advice)} as well as far as this shows{cheaper}."
     others = [name for name in table["best"] if name != arm]
     if not others:
         return ""
     chosen = "is the cheapest" if advice["cheapest"] else "is named, as tokens aren't known"
     return (
         f" Any of {', '.join([arm, *others[:-1]])} and {others[-1]} may have the best "
-        f"{_outcome(table)}; of those that are shown to gain over one round {arm} {chosen}."
+        f"{said_of(table)}; of those that are shown to gain over one round {arm} {chosen}."
     )
 
 
-def _all(advice: _Table) -> str:
-    *some, last = advice["alike"]
-    return f"{', '.join(some)} and {last}" if some else str(last)
-
-
-def _does(advice: _Table) -> str:
-    return "do" if len(advice["alike"]) > 1 else "does"
+def _alike(advice: _Table) -> str:
+    """``repeat does``, ``repeat and negation do``."""
+    return f"{listed(advice['alike'], 'and')} {'do' if len(advice['alike']) > 1 else 'does'}"
 
 
 def _gain(table: _Table) -> str:
@@ -143,7 +178,7 @@ def _gain(table: _Table) -> str:
     own = advice["over"] == advice["arm"]
     return (
         f"Over {'its own first round' if own else 'one round of ' + advice['over']}, "
-        f"{advice['arm']} changes {_outcome(table)} by "
+        f"{advice['arm']} changes {said_of(table)} by "
         f"{_change(e, table)}: {_word(e, table)}."
     )
 
@@ -161,12 +196,12 @@ def _change(e: _Table, table: _Table) -> str:
     """A difference with the interval that its verdict goes by, and n."""
     if e["value"] is None:
         return f"an amount that isn't known ({e.get('why', 'no example has both')})"
-    return f"{change(decides(e), _is_share(table))} (n {e['n']:,}, {clusters(e)})"
+    return f"{change(decides(e), is_share(table))} (n {e['n']:,}, {clusters(e)})"
 
 
 def _word(e: _Table, table: _Table) -> str:
     """A verdict in words."""
-    share = _is_share(table)
+    share = is_share(table)
     if e.get("hangs"):
         low, high = (
             "–" if x is None else change({"value": x, "low": None, "high": None}, share)
@@ -178,7 +213,7 @@ def _word(e: _Table, table: _Table) -> str:
     if e.get("moved") == 0:
         margin = within(e["margin"], share)
         sure = f"the same within {margin}" if e["verdict"] == "same" else "undecided"
-        return f"{sure}, {none_moved(e)}"
+        return f"{sure}, as {none_moved(e)}"
     match e["verdict"]:
         case "better" | "worse" as told:
             return f"shown to be {told}"
@@ -191,7 +226,10 @@ def _word(e: _Table, table: _Table) -> str:
             return "undecided, as clusters are too few"
         case "undecided":
             needed = e.get("n_needed")
-            more = "" if needed is None else f"; {examples_needed(needed, e)} would decide it"
+            more = ""
+            if needed is not None:
+                said = examples_needed(needed, e, table["examples"])
+                more = f"; {said} would decide it, if it is as seen"
             return f"undecided{more}"
     return f"undecided ({e.get('why', 'there is no interval')})"
 
@@ -201,7 +239,7 @@ def _beside(table: _Table) -> Iterator[str]:
     advice = table["advice"]
     if (found := advice["majority"]) is not None:
         ratio = found["ratio"]
-        at = "at unknown tokens" if ratio is None else f"at {_estimate(ratio, 2)} times its tokens"
+        at = "at unknown tokens" if ratio is None else f"at {estimate(ratio, 2)} times its tokens"
         unequal = "" if found["equal"] else ", which isn't equal"
         yield (
             f"Beside a majority ({found['arm']}, {at}{unequal}): "
@@ -218,7 +256,7 @@ def _moved(table: _Table) -> str:
         return "What it undoes can't be told, as a majority has no first answer of its own."
     harm, mend = (_rate(advice[name]) for name in ("harm", "mend"))
     again = "" if advice["again"] is None else _again(advice["again"], table)
-    if not _is_share(table):
+    if not is_share(table):
         margin = short(table["outcome"]["margin"], places_of(table["outcome"]["margin"]))
         return f"It makes {harm} worse by more than {margin}, and {mend} better{again}."
     return (
@@ -229,7 +267,7 @@ def _moved(table: _Table) -> str:
 
 def _again(moved: _Table, table: _Table) -> str:
     harm, mend = (_rate(moved[name]) for name in ("harm", "mend"))
-    if not _is_share(table):
+    if not is_share(table):
         return f"; the question merely repeated makes {harm} worse and {mend} better"
     return f"; the question merely repeated undoes {harm}, and mends {mend}"
 
@@ -255,18 +293,18 @@ def _hurts(table: _Table) -> Iterator[str]:
     blind = "" if could == n else f"; of {n - could} it can't be told, as clusters are too few"
     if hurt:
         names = "; ".join(
-            f"{each['name']} {change(each, _is_share(table))} (n {each['n']:,}, p "
+            f"{each['name']} {change(each, is_share(table))} (n {each['n']:,}, p "
             f"{p_value(each['p_holm'])})"
             for each in hurt[:_NAMED]
         )
         more = f", and {len(hurt) - _NAMED} more" if len(hurt) > _NAMED else ""
-        yield f"It is shown to hurt in {len(hurt)} of {n} categories (Holm): {names}{more}{blind}."
+        yield f"It is shown to hurt in {len(hurt)} of {_categories(n)}: {names}{more}{blind}."
     elif could:
-        yield f"Of {n} categories none is shown to be hurt (Holm){blind}."
+        yield f"Of {_categories(n)} none is shown to be hurt{blind}."
     elif n:
         yield (
-            f"Whether it hurts in any of {n} categories can't be told: clusters are too few to "
-            "show any loss, however large."
+            f"Whether it hurts in any of {_categories(n, holm=False)} can't be told: clusters are "
+            "too few to show any loss, however large."
         )
     if few := told["few"]:
         names = ", ".join(
@@ -276,17 +314,21 @@ def _hurts(table: _Table) -> Iterator[str]:
         yield f"Too small to say anything of: {names}{more}."
 
 
+def _categories(n: int, *, holm: bool = True) -> str:
+    return "1 category" if n == 1 else f"{n} categories{' (Holm)' if holm else ''}"
+
+
 def _rounds(table: _Table) -> Iterator[str]:
     advice = table["advice"]
     last = advice["rounds"][-1]
     if last == advice["rounds"][0]:
         return
-    margin = within(table["outcome"]["margin"], _is_share(table))
+    margin = within(table["outcome"]["margin"], is_share(table))
     if advice["enough"] is None:
         yield f"No earlier round is shown to be as good as round {last} within {margin}."
     else:
         yield (
-            f"From round {advice['enough']} on {_outcome(table)} is the same as in round {last} "
+            f"From round {advice['enough']} on {said_of(table)} is the same as in round {last} "
             f"within {margin}, so stop there."
         )
 
@@ -320,71 +362,3 @@ def _unknown(table: _Table) -> Iterator[str]:
     if len({run["model"] for run in runs}) > 1:
         yield "what is the method's and what the model's, as the runs are of different models"
     yield "other questions, models and words"
-
-
-def advised(table: _Table) -> Table:
-    """Every number of the advice, with its interval and n."""
-    advice = table["advice"]
-    rows = [
-        [f"gain of {name} over one round of {e['over']}", *_row(e)]
-        for name, e in advice["gains"].items()
-        if e is not None
-    ]
-    if advice["majority"] is not None:
-        rows.append([f"{advice['arm']} − {advice['majority']['arm']}",
-                     *_row(advice["majority"]["difference"])])  # fmt: skip
-    if advice["control"] is not None:
-        rows.append([f"{advice['arm']} − the question again", *_row(advice["control"])])
-    again = advice["again"] or {"harm": None, "mend": None}
-    for name, label in (("harm", "right at first, undone"), ("mend", "wrong at first, mended")):
-        label = label if _is_share(table) else {"harm": "worse", "mend": "better"}[name]
-        for who, e in (("", advice[name]), (", the question again", again[name])):
-            if e is not None:
-                rows.append([f"{label}{who}", _estimate(e, 3), f"{e['n']:,}", ""])
-    hurts = advice["hurts"]
-    for each in hurts["groups"] if hurts else []:
-        p = f"p {p_value(each['p_holm'])}" if each["could"] else "can't be told"
-        word = "hurts, " if each["hurts"] else ""
-        rows.append([f"category {each['name']}", *_row(each)[:2], f"{word}{p}"])
-    costs = advice["costs"]
-    for name in ("tokens", "money"):
-        if (e := costs[name]) is not None:
-            rows.append([f"{name} more, of {REQUESTS}", large(e), f"{e['n']:,}", e.get("why", "")])
-    if (e := costs["seconds"]) is not None:
-        text, _, of = seconds_of(e).partition(" (")
-        rows.append([f"seconds, of {REQUESTS}", text, f"{e['n']:,}", of.partition(", ")[2][:-1]])
-    return Table(
-        f"Advice on {advice['arm']}",
-        ["", "estimate [95 %]", "n", "shown"],
-        rows,
-        "Gains go by intervals that hold together for all methods and allow for earlier looks, one "
-        "method's as in its own decision, a control's for all arms; each is over the single answer "
-        "that it gains least over. p is Holm's over the groups.",
-    )
-
-
-def _row(e: _Table) -> list[str]:
-    if e["value"] is None:
-        return [MISSING, f"{e['n']:,}", e.get("why", "")]
-    return [_estimate(decides(e), 3, signed=True), f"{e['n']:,}", _brief(e)]
-
-
-def _brief(e: _Table) -> str:
-    if e.get("hangs"):
-        return "undecided: unread answers"
-    if e.get("depends"):
-        return "undecided: by round"
-    if e.get("few") and e["verdict"] == "undecided":
-        return "undecided: few clusters"
-    if e.get("small"):
-        return f"{e['small']}, within the margin"
-    return e["verdict"] or MISSING
-
-
-def _estimate(e: _Table, places: int, *, signed: bool = False) -> str:
-    if e["value"] is None:
-        return MISSING
-    text = short(e["value"], places, signed=signed)
-    if e["low"] is None:
-        return text
-    return f"{text} [{short(e['low'], places)}, {short(e['high'], places)}]"

@@ -70,11 +70,13 @@ def sheet(table: _Table) -> Sheet:
 
 
 def _how(table: _Table) -> str:
+    n = table["tests"]
+    many = f", adjusted by Holm for all {n} comparisons of this page," if n > 1 else ""
+    joint = "that holds together with all others " if n > 1 else ""
     return (
         f"Each run minus {table['reference']} on the same examples, by clusters. A direction is "
-        f"claimed where p, adjusted by Holm for all {table['tests']} comparisons of this page, and "
-        "the interval agree; the same, where the interval that holds together with all others "
-        "lies within the margin. Intervals allow for earlier looks at the same comparison."
+        f"claimed where p{many} and the interval agree; the same, where the interval {joint}lies "
+        "within the margin. Intervals allow for earlier looks at the same comparison."
     )
 
 
@@ -105,8 +107,8 @@ def _runs(table: _Table) -> Table:
         best, tokens = run["best"], run["cost"]["tokens"]
         rank = "–"
         if best is not None:
-            over = {**best, "value": best["value"]}
-            rank = f"{'may be' if not best['worse_than'] else 'no'} {_signed(over, places)}"
+            may = "yes" if table["best"] == [run["name"]] else "may be"
+            rank = f"{'no' if best['worse_than'] else may} {_signed(best, places)}"
         rows.append(
             [
                 _name(run),
@@ -123,8 +125,9 @@ def _runs(table: _Table) -> Table:
         ["run", "n", "round", f"{said_of(table)} [95 %]", "change in it", "the best?", "tokens"],
         rows,
         "The best?: the run against the best of the others, above 0 where it is better, by Hsu's "
-        "multiple comparisons with the best, together at 95 %; a run is excluded (no) where "
-        "another is shown to be better. Tokens: of a dialogue, all rounds.",
+        "multiple comparisons with the best, together at 95 %: their intervals reach 0, or end "
+        "there. No: another run is shown to be better; yes: all others are shown not to be the "
+        "best. Tokens: of a dialogue, all rounds.",
     )
 
 

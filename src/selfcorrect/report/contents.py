@@ -21,7 +21,7 @@ from selfcorrect.report.estimates import (
     parts,
     wholes,
 )
-from selfcorrect.report.notes import few, hanging, looked, turning
+from selfcorrect.report.notes import doubtful, few, hanging, looked, turning
 from selfcorrect.report.numbers import (
     MISSING,
     clusters,
@@ -31,6 +31,7 @@ from selfcorrect.report.numbers import (
     written,
     written_interval,
 )
+from selfcorrect.report.phrases import strategy_of
 
 #: Rounds that stand side by side in a table; more go into the next one.
 _ABREAST = 8
@@ -112,6 +113,7 @@ def title(summary: _Summary) -> dict[str, str]:
     """What was run on what."""
     spec = summary["spec"]
     names = {key: str(spec[key]["name"]) for key in ("model", "task", "strategy")}
+    names["strategy"] = strategy_of(names["strategy"])
     if steers := summary.get("steered"):
         names["strategy"] += f", steered by {', '.join(steers)}"
     return {"run": Path(summary["folder"]).name or "run", **names}
@@ -174,11 +176,19 @@ def around(form: str, margin: float | None) -> str:
 def _outcomes(summary: _Summary) -> list[KeyFigure]:
     name, define = summary["outcome"]["name"], definer(summary)
     return [
-        KeyFigure(
-            f"{define(name).label}, round {row['round']}", cell(define, name, row["measures"][name])
-        )
+        KeyFigure(f"{define(name).label}, round {row['round']}", _marked(summary, define, row))
         for row in ends(summary["rounds"])
     ]
+
+
+def _marked(summary: _Summary, define: Define, row: Round) -> Cell:
+    """A round's outcome, with a mark where answers that nobody could read may move it."""
+    name = summary["outcome"]["name"]
+    found = cell(define, name, row["measures"][name])
+    if not doubtful(row, summary["outcome"]) or found.text.endswith("?"):
+        return found
+    why = "unread or ungraded answers could move it by more than the margin"
+    return found._replace(text=f"{found.text}?", note="; ".join(filter(None, (found.note, why))))
 
 
 def _differences(summary: _Summary) -> list[KeyFigure]:

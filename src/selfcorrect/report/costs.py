@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from selfcorrect.report.numbers import MISSING, count
@@ -10,8 +10,10 @@ from selfcorrect.report.sheet import Table
 
 _Table = Mapping[str, Any]
 
-#: Costs are told of so many requests.
-REQUESTS = "1,000 requests"
+#: Costs are told of so many dialogues, beyond as many single answers: those of the question asked
+#: once (``baseline``), or of the dialogues' own first rounds where nobody asked it.
+DIALOGUES = "1,000 dialogues"
+_MORE = {True: "1,000 single answers", False: "their first rounds alone"}
 
 
 def of_dialogue(table: _Table, name: Callable[[_Table], str]) -> Table:
@@ -69,35 +71,52 @@ def _money(e: _Table | None) -> str:
     return f"{e['value']:.3g}{ends}"
 
 
-def of_requests(table: _Table) -> str:
-    """What 1,000 requests of the advised run take more than one round, a sentence."""
+def beyond(parts: Sequence[str], *, asked: bool) -> str:
+    """What 1,000 dialogues take more than one answer each, a sentence; empty of no parts.
+
+    Args:
+        parts: ``71,200 tokens``, and so on.
+        asked: whether that answer is the question's, asked once; else that of the first round.
+    """
+    if not parts:
+        return ""
+    return f"{DIALOGUES} take {' and '.join(parts)} more than {_MORE[asked]}."
+
+
+def of_advised(table: _Table) -> str:
+    """The same of the advised run, and how long it takes."""
     costs = table["advice"]["costs"]
     parts = []
     if (tokens := costs["tokens"]) is not None:
-        parts.append(f"{large(tokens)} tokens more than one round (n {tokens['n']:,})")
+        parts.append(f"{large(tokens)} tokens")
     if (money := costs["money"]) is not None:
-        parts.append(f"{large(money)} more in money (n {money['n']:,})")
+        parts.append(f"{large(money)} in money")
+    said = [beyond(parts, asked=costs["than"] is not None)]
     if (seconds := costs["seconds"]) is not None:
         value, _, of = seconds_of(seconds).partition(" (")
-        parts.append(f"{value} seconds in all, measuring among them ({of}")
-    if not parts:
-        return f"What {REQUESTS} cost isn't known."
-    return f"{REQUESTS.capitalize()} take {'; '.join(parts)}."
+        said.append(f"They take {value} seconds in all, measuring among them ({of}.")
+        if not parts:
+            said[-1] = said[-1].replace("They", DIALOGUES, 1)
+    return " ".join(filter(None, said)) or f"What {DIALOGUES} cost isn't known."
 
 
 def large(e: _Table) -> str:
-    """``232,400 [230,100, 234,700]``."""
+    """``232,000 [230,000, 235,000]``: three digits of it, everywhere; without an interval in which
+    these don't differ."""
     if e["value"] is None:
         return MISSING
-    form = ",.0f" if abs(e["value"]) >= 100 else ".3g"
-    text = format(e["value"], form)
-    if e["low"] is not None:
-        text = f"{text} [{e['low']:{form}}, {e['high']:{form}}]"
+    text, *ends = (_digits(e[name]) for name in ("value", "low", "high") if e[name] is not None)
+    return f"{text} [{', '.join(ends)}]" if ends and set(ends) != {text} else text
+
+
+def _digits(value: float) -> str:
+    rounded = float(f"{value:.3g}")
+    text = f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:.3g}"
     return text.replace("-", "−")
 
 
 def seconds_of(e: _Table) -> str:
-    """Of 1,000 requests, and what they were seen of."""
+    """Of 1,000 dialogues, and what they were seen of."""
     each = {name: None if e[name] is None else 1000 * e[name] for name in ("value", "low", "high")}
     shared = "" if e["together"] == 1 else f", divided among {e['together']} runs by their tokens"
     return f"{large(each)} (n {e['n']:,}, {count(e['pieces'], 'piece')}{shared})"

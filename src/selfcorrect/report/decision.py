@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from selfcorrect.report.numbers import change, decides, percent, within
-from selfcorrect.report.phrases import Table, is_share, said_of
+from selfcorrect.report.costs import beyond, large
+from selfcorrect.report.numbers import change, count, decides, percent, within
+from selfcorrect.report.phrases import Table, is_share, of_others, said_of
 
 _AGAIN = "merely asking again"
-_ONCE = {"round": "its own first round", "baseline": "the question asked once, without the goal"}
+_ONCE = {"round": "the first round", "baseline": "the question asked once, without the goal"}
+#: As it was then, or worse.
+_THEN = {"round": "in the first round", "baseline": f"with {_ONCE['baseline']}"}
 #: What is known of a change that is itself undecided, by why it isn't worth it.
 _REFUTED = {"again": "no better than asking again", "stops": "no better, wherever one stops"}
 
@@ -49,7 +52,7 @@ def decision(summary: Table) -> str:
 def _answer(told: Table, summary: Table) -> str:
     share, name = is_share(summary), said_of(summary)
     once, again = told["once"], told["again"]
-    than = _ONCE[told["over"]]
+    than, then = _ONCE[told["over"]], _THEN[told["over"]]
     gained = f"{name} {_change(once, share)} over {than}"
     match told["why"]:
         case "better":
@@ -58,12 +61,12 @@ def _answer(told: Table, summary: Table) -> str:
         case "same":
             level = within(once["margin"], share)
             return (
-                f"More rounds aren't worth it here: {name} is the same within {level} as in "
-                f"{than}, {_change(once, share)}{_undone(told, summary)}."
+                f"More rounds aren't worth it here: {name} is the same within {level} as "
+                f"{then}, {_change(once, share)}{_undone(told, summary)}."
             )
         case "worse":
             return (
-                f"More rounds aren't worth it here: they make {name} worse than {than}, by "
+                f"More rounds aren't worth it here: {name} is worse than {then}, "
                 f"{_change(once, share)}{_undone(told, summary)}."
             )
         case "stops":
@@ -81,12 +84,12 @@ def _answer(told: Table, summary: Table) -> str:
             )
         case "instruction":
             return (
-                f"More rounds help here, but not known is whether the instruction does: {gained}, "
-                f"{_change(again, share)} over {_AGAIN}{_undone(told, summary)}."
+                "More rounds help here, but it isn't known whether the instruction does: "
+                f"{gained}, {_change(again, share)} over {_AGAIN}{_undone(told, summary)}."
             )
         case "control":
             return (
-                f"Not known is whether the instruction helps: {gained}, but nothing shows what "
+                f"It isn't known whether the instruction helps: {gained}, but nothing shows what "
                 f"{_AGAIN} would do{_undone(told, summary)}."
             )
         case "unread":
@@ -114,11 +117,11 @@ def _undone(told: Table, summary: Table) -> str:
     if harm is None or harm["value"] is None or told["why"] == "unread":
         return ""
     if is_share(summary):
-        return f"; {_part(harm)} of {_those(harm)} answers right at first are wrong at last"
+        return f"; {_part(harm)} of {_those(harm)} right at first {_are(harm)} wrong at last"
     better = "" if mend is None or mend["value"] is None else f", {_part(mend)} better"
     level = within(told["once"]["margin"], share=False)
     return (
-        f"; {_part(harm)} of {_those(harm)} answers are worse at last than at first{better} "
+        f"; {_part(harm)} of {_those(harm)} {_are(harm)} worse at last than at first{better} "
         f"(changes within {level} count as none)"
     )
 
@@ -133,20 +136,25 @@ def _part(e: Table) -> str:
 
 def _those(e: Table) -> str:
     """Of which answers a share is: of those that could be read at last."""
-    return f"the {e['n']:,} read" if e.get("unread") else f"the {e['n']:,}"
+    return f"the {count(e['n'], 'read answer' if e.get('unread') else 'answer')}"
+
+
+def _are(e: Table) -> str:
+    return "is" if e["n"] == 1 else "are"
 
 
 def _costs(summary: Table) -> str:
-    """What a thousand dialogues take beyond one answer."""
+    """What dialogues take beyond one answer each."""
     arms = summary["cost"]["arms"]
-    if not arms:
+    if not arms or of_others(summary):  # what measuring took isn't what the dialogues did
         return ""
     mine = arms[next(iter(arms))]  # the run itself comes first
     single = arms["baseline"] if "baseline" in arms else mine["rounds"][0]
     parts = list(_beyond(mine, single))
-    more = "more than one answer" if "baseline" in arms else "more than the first round alone"
-    said = [f"A thousand dialogues take {' and '.join(parts)} {more}."] if parts else []
-    return " ".join([*said, *_waited(mine["latency"]["dialogue"], _latency(single))])
+    said = beyond(parts, asked="baseline" in arms)
+    return " ".join(
+        [*filter(None, [said]), *_waited(mine["latency"]["dialogue"], _latency(single))]
+    )
 
 
 def _latency(single: Table) -> Table | None:
@@ -168,7 +176,10 @@ def _seconds(told: Table) -> str:
 
 def _beyond(mine: Table, single: Table) -> Iterator[str]:
     if mine["alone"] is not None and single["alone"] is not None:
-        more = float(f"{1000 * (mine['alone'] - single['alone']):.3g}")
-        yield f"{more:,.0f} tokens".replace("-", "−")
+        yield f"{_thousand(mine['alone'] - single['alone'])} tokens"
     if mine["money"] is not None and single["money"] is not None:
-        yield f"{1000 * (mine['money'] - single['money']):.3g} in money".replace("-", "−")
+        yield f"{_thousand(mine['money'] - single['money'])} in money"
+
+
+def _thousand(each: float) -> str:
+    return large({"value": 1000 * each, "low": None, "high": None})

@@ -17,7 +17,14 @@ from selfcorrect.report.numbers import (
     short,
     within,
 )
-from selfcorrect.report.phrases import MORE_CLUSTERS, is_share, none_moved, nothing_in_both, said_of
+from selfcorrect.report.phrases import (
+    MORE_CLUSTERS,
+    is_share,
+    listed,
+    none_moved,
+    nothing_in_both,
+    said_of,
+)
 from selfcorrect.report.unknown import MUCH, between, called, left_out
 
 _Table = Mapping[str, Any]
@@ -73,11 +80,6 @@ def _most(table: _Table) -> str:
     return f"the {end} {said_of(table)}"
 
 
-def _list(names: Sequence[str], word: str) -> str:
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
-
-
 def _best(table: _Table) -> str:
     """The one sentence: which runs may be the best."""
     ranked = [run for run in table["runs"] if run["best"] is not None]
@@ -86,21 +88,27 @@ def _best(table: _Table) -> str:
         (only,) = [run for run in table["runs"] if not run["oracle"]]
         return f"Only {only['name']} doesn't use the truth (oracle), so nothing is ranked."
     of = f"n {table['shared']:,}, {count(table['clusters'], 'cluster')}"
-    held = f"at 95 % for all comparisons together, {of}"
-    out = [run["name"] for run in ranked if run["name"] not in left]
+    joint = " for all comparisons together" if len(ranked) > 2 else ""
+    held = f"at 95 %{joint}, {of}"
+    out = [run for run in ranked if run["name"] not in left]
     if not out:
-        names = _list([run["name"] for run in ranked], "and")
+        names = listed([run["name"] for run in ranked], "and")
         return (
             f"Which of {names} has {_most(table)} can't be told: none is shown to be worse than "
             f"another ({held})."
         )
-    if len(left) == 1:
-        others = "the other is" if len(out) == 1 else f"the other {len(out)} are each"
-        return f"{left[0]} has {_most(table)}: {others} shown to be worse than another ({held})."
-    return (
-        f"Any of {_list(left, 'and')} may have {_most(table)}; {_list(out, 'and')} "
-        f"{'is' if len(out) == 1 else 'are'} shown to be worse than another ({held})."
-    )
+    first = f"{left[0]} has" if len(left) == 1 else f"Any of {listed(left, 'and')} may have"
+    return f"{first} {_most(table)}: {_worse(out, left)} ({held})."
+
+
+def _worse(out: Sequence[_Table], left: Sequence[str]) -> str:
+    """Which runs can't be the best, and what is better: those that may be, where it is one."""
+    if len(out) > 1:
+        names = listed([run["name"] for run in out], "and")
+        return f"{names} are each shown to be worse than another run"
+    (run,) = out
+    better = [name for name in run["best"]["worse_than"] if name in left] or left
+    return f"{run['name']} is shown to be worse than {listed(better, 'and')}"
 
 
 def _against(told: _Table, table: _Table) -> str:
@@ -118,7 +126,8 @@ def _against(told: _Table, table: _Table) -> str:
         return nothing_in_both(name, other)
     seen = together(difference)
     p = difference.get("p_holm")
-    of = places if p is None else f"{places}, p {p_value(p)} after Holm"
+    holm = " after Holm" if table["tests"] > 1 else ""
+    of = places if p is None else f"{places}, p {p_value(p)}{holm}"
     if difference.get("hangs"):
         return (
             f"Whether {name} is better or worse than {other} can't be said, as answers that "
@@ -149,7 +158,7 @@ def _against(told: _Table, table: _Table) -> str:
         case "undecided":
             return (
                 f"Whether {name} is better or worse than {other} is undecided: "
-                f"{change(seen, share)} of {said} ({of}){_more(difference)}."
+                f"{change(seen, share)} of {said} ({of}){_more(difference, table)}."
             )
     return (
         f"{name} and {other} differ by {change(seen, share)} of {said}, but that says nothing of "
@@ -162,14 +171,14 @@ def _rounds(told: _Table) -> str:
     return f"round {mine}" if mine == theirs else f"round {mine} and round {theirs}"
 
 
-def _more(difference: _Table) -> str:
+def _more(difference: _Table, table: _Table) -> str:
     if difference.get("few"):
         return MORE_CLUSTERS
     if difference.get("moved") == 0:
-        return f", {none_moved(difference)}"
+        return f", as {none_moved(difference)}"
     if difference.get("n_needed") is None:
         return ""
-    needed = examples_needed(difference["n_needed"], difference)
+    needed = examples_needed(difference["n_needed"], difference, table["examples"])
     return f"; {needed} would decide it, if it is as seen"
 
 
@@ -186,7 +195,7 @@ def _others(table: _Table) -> list[str]:
         ]
         if words:
             said.append(
-                f"{told['run']} differs from {table['reference']} in {_list(words, 'and')}, too."
+                f"{told['run']} differs from {table['reference']} in {listed(words, 'and')}, too."
             )
         if (changed := told["change"]) and changed["verdict"] in ("better", "worse"):
             by = change(together(changed), is_share(table))
@@ -203,37 +212,42 @@ def _frontier(table: _Table) -> list[str]:
     if not ranked:
         return []
     sure = [run for run in ranked if run["frontier"]["on"] and not run["frontier"]["open"]]
-    names = [f"{run['name']} ({run['cost']['tokens']['value']:,.0f})" for run in sure]
     off = [run for run in ranked if not run["frontier"]["on"]]
     unread = [run for run in ranked if run["frontier"]["on"] and run["frontier"]["open"]]
     if not sure:
         return [
-            f"Which of {_list([run['name'] for run in ranked], 'and')} does best for its tokens "
+            f"Which of {listed([run['name'] for run in ranked], 'and')} does best for its tokens "
             "can't be told, as answers that couldn't be read or graded decide it."
         ]
+    first, *more = (_at(run) for run in sure)
+    names = listed([f"{first[:-1]} tokens a dialogue)", *more], "and")
+    do, for_ = ("do", "one of them") if more else ("does", "it")
     said = [
-        f"By the estimates alone, shown or not, no other run is better in {said_of(table)} than "
-        f"{_list(names, 'or')} for no more tokens, or as good for fewer (a dialogue's mean in "
-        "brackets)"
+        f"By the estimates, {names} {do} best for {'their' if more else 'its'} tokens: no other "
+        f"run beats {for_} for no more, or equals it for fewer."
     ]
     for run in off:
         edge = run["frontier"]
         others = edge["shown"] or edge["beaten_by"]
-        take = "takes" if len(others) == 1 else "take"
+        verb, take = ("is", "takes") if len(others) == 1 else ("are", "take")
         how = "shown" if edge["shown"] else "seen, not shown"
         said.append(
-            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) is no better than "
-            f"{_list(others, 'and')}, which {take} no more ({how})"
+            f"{_at(run)} doesn't: {listed(others, 'and')} {verb} as good or better, and {take} no "
+            f"more ({how})."
         )
     for run in unread:
         others = run["frontier"]["open"]
         take = "takes" if len(others) == 1 else "take"
         said.append(
-            f"{run['name']} ({run['cost']['tokens']['value']:,.0f}) may be better than "
-            f"{_list(others, 'and')}, which {take} no more, or not: answers that couldn't be read "
-            "or graded decide it"
+            f"Of {_at(run)} it can't be told: answers that couldn't be read or graded decide "
+            f"whether it beats {listed(others, 'and')}, which {take} no more."
         )
-    return [f"{'; '.join(said)}."]
+    return [" ".join(said)]
+
+
+def _at(run: _Table) -> str:
+    """A run with the tokens of a dialogue: ``repeat (54)``."""
+    return f"{run['name']} ({run['cost']['tokens']['value']:,.0f})"
 
 
 def notes(table: _Table) -> list[str]:
@@ -280,7 +294,11 @@ def notes(table: _Table) -> list[str]:
     if table["tests"] * least > limit:
         said.append(
             f"No test can show a direction here: of {count(table['clusters'], 'cluster')} p is "
-            f"{least:.2g} at least, and of {table['tests']} comparisons the first needs "
+            f"{least:.2g} at least, and {_least_of(table['tests'])} needs "
             f"{limit / table['tests']:.2g}. Compare fewer runs, or run more clusters."
         )
     return said
+
+
+def _least_of(tests: int) -> str:
+    return "the comparison" if tests == 1 else f"of {tests} comparisons the first"

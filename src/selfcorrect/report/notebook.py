@@ -16,6 +16,7 @@ from selfcorrect.report.charts import charts
 from selfcorrect.report.contents import alt, cell, key_figures, title
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import estimates
+from selfcorrect.report.phrases import conclusion
 from selfcorrect.report.sheet import Chart, Sheet, Table
 from selfcorrect.report.svg import alone
 from selfcorrect.report.worded import caption
@@ -38,9 +39,7 @@ def of_run(summary: Mapping[str, Any], page: Path | None = None) -> str:
         page: its report, where there is one.
     """
     named = title(summary)
-    decision = (summary.get("decision") or {}).get("said", "")
-    said: list[str] = summary["verdict"].split("\n")
-    lead, *rest = [decision, *said] if decision else said
+    lead, *rest = conclusion(summary)
     figures = [
         (f.label, " ".join(filter(None, [f.cell.text, f.cell.interval, f.verdict or "", f.said])))
         for f in key_figures(summary)

@@ -167,6 +167,14 @@ def hanging(difference: Estimate) -> str:
     return "it depends on unread or ungraded answers" if difference.get("hangs") else ""
 
 
+def doubtful(row: Mapping[str, Any], outcome: Mapping[str, Any]) -> bool:
+    """Whether unread or ungraded answers of a round could move its outcome by more than the margin:
+    then a mark stands at that, and at its difference from a control, whatever the interval says."""
+    of = row["n"] + row.get("missing", 0)
+    nobody_knows = sum(row.get(name, 0) for name in ("unparsed", "ungraded", "missing"))
+    return bool(of) and nobody_knows > (outcome["margin"] or 0.0) * of
+
+
 def few(difference: Estimate) -> str:
     """That clusters are too few for a direction, where they are."""
     return "too few clusters, or one too large, for a direction" if difference.get("few") else ""

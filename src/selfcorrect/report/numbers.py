@@ -160,18 +160,19 @@ def about(n: int) -> str:
     return f"about {-(-n // step) * step:,}"
 
 
-def examples_needed(n: int, seen: Mapping[str, Any]) -> str:
+def examples_needed(n: int, seen: Mapping[str, Any], there: int) -> str:
     """``about 590 examples``, and in how many clusters, where those that were seen hold several: as
-    many more of the same clusters tell less.
+    many more of the same clusters tell less; and whether the data have so many.
 
     Args:
         n: examples.
         seen: ``n`` and ``clusters`` of what they follow from.
+        there: how many the data have.
     """
     said = f"{about(n)} examples"
-    if not 0 < seen["clusters"] < seen["n"]:
-        return said
-    return f"{said} (in {about(-(-n * seen['clusters'] // seen['n']))} clusters)"
+    if 0 < seen["clusters"] < seen["n"]:
+        said += f" (in {about(-(-n * seen['clusters'] // seen['n']))} clusters)"
+    return said + (f", more than the {there:,} there are," if n > there else "")
 
 
 def count(n: int, thing: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfcorrect.report.numbers import clusters
@@ -31,9 +31,26 @@ def capital_of(summary: Table) -> str:
     return said[:1].upper() + said[1:]
 
 
+def strategy_of(name: str) -> str:
+    """What a strategy is called wherever a run is shown: one of a file by the file's name alone."""
+    return name.rsplit("/", 1)[-1].removesuffix(".toml")
+
+
+def of_others(summary: Table) -> bool:
+    """Whether the answers were given, and are only measured."""
+    spec: Table = summary.get("spec") or {}
+    return bool((spec.get("strategy") or {}).get("name") == "given")
+
+
 def is_share(summary: Table) -> bool:
     """Whether the outcome is a share of answers, so that it is told in points."""
     return bool(summary["outcome"]["kind"] == "share")
+
+
+def conclusion(summary: Table) -> list[str]:
+    """What a run comes to, a sentence or two each, wherever it is shown: the decision first."""
+    decided = (summary.get("decision") or {}).get("said", "")
+    return [*filter(None, [decided]), *summary["verdict"].split("\n")]
 
 
 def nothing_in_both(name: str, other: str) -> str:
@@ -44,6 +61,12 @@ def nothing_in_both(name: str, other: str) -> str:
     )
 
 
+def listed(names: Sequence[str], word: str) -> str:
+    """``a, b and c``, with that word."""
+    *first, last = names
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
 def places_told(e: Table) -> str:
     """``n 96, 12 clusters``."""
     return f"n {e['n']:,}, {clusters(e)}"
@@ -51,5 +74,8 @@ def places_told(e: Table) -> str:
 
 def none_moved(e: Table) -> str:
     """That no outcome differs, as far as is known; then nothing tells how many examples suffice."""
-    of = "of those known" if "unread" in e else f"of {e['n']:,} answers"
-    return f"not one {of} being better or worse"
+    if "unread" in e:
+        return "none of the answers that are known is better or worse"
+    if e["n"] == 1:
+        return "the one answer is neither better nor worse"
+    return f"none of {e['n']:,} answers is better or worse"

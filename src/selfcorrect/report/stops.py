@@ -23,9 +23,8 @@ def stops(summary: Table) -> str:
         return ""
     last, share = summary["rounds"][-1]["round"], is_share(summary)
     numbers = (
-        f"{change(decides(changed), share)} up to round {last}, "
-        f"{change(decides(told['previous']), share)} up to round {told['round']}, "
-        f"{change({**told['both'], 'margin': changed['margin']}, share)} up to the mean of both "
+        f"{change(decides(changed), share)} if one stops after round {last}, "
+        f"{change(decides(told['previous']), share)} after round {told['round']} "
         f"({places_told(changed)})"
     )
     if told["agree"]:
@@ -40,7 +39,7 @@ def _alike(summary: Table, changed: Table) -> str:
     match changed["verdict"]:
         case "same":
             near = within(changed["margin"], is_share(summary))
-            return f", though {name} stays the same within {near} up to either of the last rounds"
+            return f", though {name} stays the same within {near} after either of the last rounds"
         case "better" | "worse":
-            return f", though {name} is {changed['verdict']} up to either of the last rounds"
-    return "; stopping one round earlier isn't shown to make a difference"
+            return f", though {name} is {changed['verdict']} after either of the last rounds"
+    return "; where one stops isn't shown to matter"

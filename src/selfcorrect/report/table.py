@@ -16,7 +16,7 @@ from selfcorrect.measures.measure import Measure
 from selfcorrect.report.bill import of_run
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import Estimate, Round, Rounds, ends, own
-from selfcorrect.report.notes import about_intervals, hanging, incomplete, notes
+from selfcorrect.report.notes import about_intervals, doubtful, hanging, incomplete, notes
 from selfcorrect.report.numbers import (
     MISSING,
     clusters,
@@ -26,6 +26,7 @@ from selfcorrect.report.numbers import (
     short,
     units,
 )
+from selfcorrect.report.phrases import conclusion, of_others
 from selfcorrect.report.sheet import Table as Billed
 from selfcorrect.text import visible
 
@@ -40,8 +41,13 @@ _ORDER = (
     "option_mass",
     "tokens",
 )
+#: Of answers that were given these are what the model that measures finds likely.
+_OPINIONS = ("conf.", "gap", "AUROC", "entropy", "mass")
 #: What is left out first where the terminal is too narrow; ``show --json`` has everything.
 _LEAST = ("K", "mass", "AUROC", "entropy", "sem. H", "tokens", "n", "gap", "conf.")
+
+
+_MARKED = "? where unread or ungraded answers could move it by more than the margin"
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,8 @@ def table(summary: Mapping[str, Any], width: int = 80) -> RenderableType:
         told.append(f"{'; '.join(explained)}.")
     if fewer:
         told.append(f"Too narrow for all columns: {', '.join(without[:fewer])} left out.")
-    decided = summary.get("decision")
-    said = [Text(decided["said"], style="bold")] if decided and decided["said"] else []
-    first, *others = summary["verdict"].split("\n")
-    said += [Text(first, style="" if said else "bold"), *(Text(line) for line in others)]
+    first, *others = conclusion(summary)
+    said = [Text(first, style="bold"), *(Text(line) for line in others)]
     lines = (*said, Text(), *(Text(note) for note in told))
     if not rounds:
         return Group(*lines)
@@ -128,20 +132,30 @@ def _columns(summary: Mapping[str, Any]) -> list[_Column]:
         _Column("K", _clusters, _varies(rounds, "clusters")),
         _Column(
             f"{label} [95 %]",
-            lambda row, _: _cell(row["measures"][outcome], places),
+            lambda row, _: _cell(row["measures"][outcome], places) + _mark(row, summary),
             left=True,
+            explained=_MARKED if any(_mark(row, summary) for row in rounds) else "",
         ),
         _Column(
             _REPEAT,
-            lambda _, against: _cell(against, places) + "?" * bool(against and hanging(against)),
+            lambda row, against: (
+                _cell(against, places)
+                + ("?" if against and hanging(against) else _mark(row, summary) if against else "")
+            ),
             bool(controls.get("repeat", {}).get("against")),
             f"{label} minus that of asking again without an instruction"
             + (
-                ", ? where it depends on unread or ungraded answers" if _any_hangs(controls) else ""
+                f", {_MARKED}"
+                if _any_hangs(controls) or any(_mark(row, summary) for row in rounds)
+                else ""
             ),
         ),
         *(_measured(measure, rounds) for measure in _in_order()),
     ]
+
+
+def _mark(row: Round, summary: Mapping[str, Any]) -> str:
+    return "?" if doubtful(row, summary["outcome"]) else ""
 
 
 def _counted(row: Round) -> Estimate:
@@ -196,6 +210,12 @@ def _beside(summary: Mapping[str, Any], heads: Sequence[str]) -> list[str]:
         return []
     define, outcome, last = definer(summary), summary["outcome"]["name"], rounds[-1]
     told = []
+    if of_others(summary) and (judged := [h for h in _OPINIONS if h in heads]):
+        told.append(
+            f"{', '.join(judged)}: by how likely {visible(summary['spec']['model']['name'])} finds "
+            "the options after these dialogues; how sure those were who gave the answers isn't "
+            "known."
+        )
     if not {"n", "K"} & set(heads):
         told.append(f"n {last['n']:,} in {clusters(_counted(last))}, which intervals count.")
     for name, control in controls.items():

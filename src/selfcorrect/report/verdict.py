@@ -26,6 +26,7 @@ from selfcorrect.report.phrases import (
     outcome_of,
     places_told,
     said_of,
+    strategy_of,
 )
 from selfcorrect.report.stops import stops
 from selfcorrect.report.unknown import between, many, nothing, unknown, unread, unscored
@@ -76,7 +77,7 @@ def verdict(summary: Table) -> str:
 def _truth(summary: Table) -> str:
     if not summary.get("oracle"):
         return ""
-    name = summary["spec"]["strategy"]["name"]
+    name = strategy_of(summary["spec"]["strategy"]["name"])
     return (
         f"{name} uses the truth (oracle): it shows what a model does that is told, and none of it "
         "is a method's gain."
@@ -209,18 +210,24 @@ def _convergence(summary: Table) -> str:
     smallest = told["smallest_margin"]
     places = places_of(told["margin"])
     least = f"±{at_least(smallest)} points" if share else f"±{short(_up(smallest, places), places)}"
+    alternates = summary["alternating"].get("alternates")
     said = f"It isn't shown to have converged: {least} is the smallest margin this run could show"
+    if alternates:  # that these answers don't is no open question
+        said = (
+            f"Answers that go back and forth don't converge; that {name} does on average isn't "
+            f"shown: {least} is the smallest margin this run could show"
+        )
     if (looks := len(summary.get("looks", ()))) > 1:
         said += f" at look {looks} (each look takes some width)"
     if told.get("hangs"):
         return f"{said}, as {told['why']}."
     parity = summary["parity"]
-    alternates = summary["alternating"].get("alternates")
     if told.get("few") or alternates or (parity and not parity["agree"]):
         return f"{said}."
     short_margin = margin.removesuffix(" points")
     if told["n_needed"] is not None:
-        needed = f"{_examples(told['n_needed'], rounds[-1], summary)} would show {short_margin}"
+        of = examples_needed(told["n_needed"], rounds[-1], summary["examples"])
+        needed = f"{of} would show {short_margin}"
         return f"{said}; {needed} if nothing moves."
     return f"{said}, and if nothing moved {short_margin} would most likely have been shown."
 
@@ -236,7 +243,7 @@ def _needs(why: str) -> str:
 
 
 def _cause(summary: Table) -> str:
-    name = summary["spec"]["strategy"]["name"].rsplit("/", 1)[-1].removesuffix(".toml")
+    name = strategy_of(summary["spec"]["strategy"]["name"])
     rounds, share = summary["rounds"], is_share(summary)
     if len(rounds) < 2:
         return ""
@@ -309,17 +316,11 @@ def _more(changed: Table, summary: Table) -> str:
     if changed.get("few"):
         return MORE_CLUSTERS
     if changed.get("moved") == 0:
-        return f", {none_moved(changed)}"
+        return f", as {none_moved(changed)}"
     if changed["n_needed"] is None:
         apart = [end for end in changed.get("unread", ()) if end is not None]
         if len(apart) == 2 and apart[0] <= 0 <= apart[1] and apart[0] < apart[1]:
             return "; no number of examples would decide it while answers are unread"
         return ""
-    return f"; {_examples(changed['n_needed'], changed, summary)} would decide it, if it is as seen"
-
-
-def _examples(n: int, seen: Table, summary: Table) -> str:
-    """How many examples would tell, and whether the data have them."""
-    there = summary["examples"]
-    more = f", more than the {there:,} there are," if n > there else ""
-    return examples_needed(n, seen) + more
+    needed = examples_needed(changed["n_needed"], changed, summary["examples"])
+    return f"; {needed} would decide it, if it is as seen"

@@ -75,13 +75,15 @@ def _in_cell(run: Run) -> str:
 def _shown(run: Run, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001
     """The same as a notebook asks for it, and the verdict as text."""
     from selfcorrect.report.notebook import of_run
-    from selfcorrect.runs.run import REPORT
+    from selfcorrect.report.phrases import conclusion
+    from selfcorrect.runs.report import page_name
     from selfcorrect.text import visible
 
     summary = _summary(run)
-    said, page = visible(summary["verdict"], lines=True), Path(str(run.folder)) / REPORT
+    page = Path(str(run.folder)) / page_name(run)
+    said = visible("\n".join(conclusion(summary)), lines=True)
     html = of_run(summary, page if page.is_file() else None)
-    return {"text/plain": f"{run!r}\n{said}", "text/html": html}
+    return {"text/plain": f"{said}\n{run!r}", "text/html": html}
 
 
 def _chart(run: Run, name: str = "curves") -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,52 +13,82 @@ from selfcorrect.errors import UserError
 from selfcorrect.measures import advice
 from selfcorrect.measures.advice import Arms
 from selfcorrect.measures.choice import choose
-from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.records import category_of
+from selfcorrect.report.advice import said
 from selfcorrect.runs.arms import CONTROLS
 from selfcorrect.runs.costs import cost_of
 from selfcorrect.runs.looks import look_at
 from selfcorrect.runs.run import Run
+from selfcorrect.runs.side_by_side import SideBySide, side_by_side
 
 Table = dict[str, Any]
-#: Requests that costs are told of.
-REQUESTS = 1_000
+#: Dialogues that costs are told of.
+DIALOGUES = 1_000
 
 
-def with_controls(runs: Sequence[Run]) -> list[Run]:
-    """The runs; of one alone, with those of its controls that are there.
+def controls_beside(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
+    """The controls that lie beside runs and aren't among them, each once: the same control of
+    several runs is one run. And why one that lies there can't be opened, by its name."""
+    known, found = {run.header.hash for run in runs}, dict[str, Run]()
+    without = dict[str, str]()
+    for run in runs:
+        for name in CONTROLS:
+            try:
+                control = run.control(name)
+            except UserError as error:
+                without[name] = str(error)
+                continue
+            if control is not None and control.header.hash not in known:
+                found.setdefault(control.header.hash, control)
+    return list(found.values()), without
+
+
+def advice_on(runs: Sequence[Run], reference: Run | None = None) -> Table:
+    """What runs come to with the controls that lie beside any of them.
+
+    Args:
+        runs: two or more, or one that has controls.
+        reference: whose margins are used; by default the first's that isn't an oracle.
+
+    Returns:
+        Of a comparison what advice needs (:meth:`.side_by_side.SideBySide.table`), and ``advice``:
+        see :func:`advise`.
 
     Raises:
-        UserError: it is alone.
+        UserError: a run is alone, or they can't be compared.
     """
-    if len(runs) != 1:
-        return list(runs)
-    (run,) = runs
-    found = [run, *(each for name in CONTROLS if (each := run.control(name)) is not None)]
-    if len(found) == 1:
-        raise UserError(
-            f"{run.folder} is alone, and nothing shows what its instruction does: name another run "
-            "of the same examples, or run it with its controls."
-        )
-    return found
+    beside, without = controls_beside(runs)
+    if len(runs) == 1 and not beside:
+        raise UserError(_alone(runs[0], without))
+    side = side_by_side(runs, reference, beside)
+    without |= side.without
+    if len(side.runs) == 1:
+        raise UserError(_alone(runs[0], without))
+    table = side.table()
+    table["advice"] = advise(side, table, [run.header.hash for run in beside], without)
+    table["advice"]["said"] = said(table)
+    return table
+
+
+def _alone(run: Run, without: Mapping[str, str]) -> str:
+    why = "".join(f" Its control {name} can't be read: {said}" for name, said in without.items())
+    return (
+        f"{run.folder} is alone, and nothing shows what its instruction does: name another run of "
+        f"the same examples, or run it with its controls.{why}"
+    )
 
 
 def advise(
-    runs: Sequence[Run],
-    panels: Sequence[Panel],
-    costs: Sequence[Mapping[str, Floats]],
-    table: Table,
-    looks: Mapping[tuple[int, int], Sequence[int]],
-    margins: Mapping[str, float],
+    side: SideBySide, table: Table, beside: Collection[str], without: Mapping[str, str]
 ) -> Table:
     """What a comparison comes to.
 
     Args:
-        runs, panels, costs: of all arms, on the same examples in one order.
-        table: of the comparison, as far as :func:`selfcorrect.runs.compare.compare` has made it.
-        looks: by pair (i, j), i < j.
-        margins: by measure.
+        side: the runs, controls among them.
+        table: what it says of them.
+        beside: hashes of those runs that were taken along as controls.
+        without: of controls that are there and can't be counted, why.
 
     Returns:
         ``word`` (``do``, ``don't``, ``undecided``), ``arm`` and ``over`` (whose first round the
@@ -67,50 +98,61 @@ def advise(
         (:func:`~selfcorrect.measures.advice.sampled`) and ``control``, the arm minus ``repeat``;
         ``harm`` and ``mend``, from the arm's own first answers, ``None`` of a majority, and
         ``again``, those of ``repeat``; ``hurts`` (:func:`~selfcorrect.measures.advice.
-        hurts`) by category; ``enough``; ``costs`` of 1,000 requests:
-        ``tokens`` and ``money`` more than the single answer, ``seconds`` in all. ``None`` stands
-        for what no run tells. Only ``word`` where every arm is a single answer.
+        hurts`) by category; ``enough``; ``costs`` of 1,000 dialogues (see :func:`_costs`).
+        ``methods``: arms of several rounds that are more than asking again or a majority;
+        ``controls``: the runs that were taken along, ``without``: those that couldn't be, and why:
+        then nothing is to be done, as they may do as well. ``None`` stands for what no run tells.
+        Only ``word`` where every arm is a single answer.
     """
-    ranked = [k for k, run in enumerate(table["runs"]) if not run["oracle"]]
-    names = [table["runs"][k]["name"] for k in ranked]
+    ranked = side.ranked
+    runs, panels = [side.runs[k] for k in ranked], [side.panels[k] for k in ranked]
+    names = [side.names[k] for k in ranked]
 
     def seen(i: int, j: int) -> Sequence[int]:
         if i == j:
-            run = runs[ranked[i]]
-            return [look.n for look in look_at(run, panels[ranked[i]].clusters)]
+            return [look.n for look in look_at(runs[i], panels[i].clusters)]
         one, other = sorted((ranked[i], ranked[j]))
-        return looks[one, other]
+        return side.looks[one, other]
 
     found = Arms(
-        [panels[k] for k in ranked],
-        [costs[k]["tokens"] for k in ranked],
-        [_votes(runs[k]) for k in ranked],
+        panels,
+        [side.costs[k]["tokens"] for k in ranked],
+        [_votes(run) for run in runs],
         # a single answer asks nothing again
-        [runs[k].spec.strategy.name == "repeat" and len(panels[k].rounds) > 1 for k in ranked],
+        [
+            run.spec.strategy.name == "repeat" and len(panel.rounds) > 1
+            for run, panel in zip(runs, panels, strict=True)
+        ],
         [name in table["best"] or len(ranked) == 1 for name in names],
-        margins,
+        side.margins,
         seen,
     )
     gained = advice.gains(found)
     if all(each is None for each in gained):
         return {"word": None}
     choice = choose(found, gained)
+    if without and choice.word == "do":  # what lies there may do as well, or better
+        choice = replace(choice, word="undecided")
     k = choice.arm
     gain = gained[k]
     assert gain is not None
-    over, panel = gain["over"], found.panels[k]
+    over, panel = gain["over"], panels[k]
     (single,) = [first for j, first in found.singles() if j == over]
-    groups = _groups(runs[ranked[k]], panel)
+    groups = _groups(runs[k], panel)
     majority = None if found.votes[k] else advice.sampled(found, k)
     repeats = [j for j, repeats in enumerate(found.repeats) if repeats]
-    control = None if found.repeats[k] else _control(found, k, repeats)
-    margin = margins.get(panel.outcome.name, 0.0)
+    control = None if found.repeats[k] else _control(side, found, k, repeats)
+    margin = side.margins.get(panel.outcome.name, 0.0)
+    several = [j for j, told in enumerate(gained) if told is not None]
     return {
         "word": choice.word,
         "arm": names[k],
         "alike": [names[j] for j in choice.alike],
         "cheapest": choice.cheapest,
         "open": [names[j] for j in choice.open],
+        "methods": [names[j] for j in several if not found.plain(j)],
+        "controls": [names[j] for j, run in enumerate(runs) if run.header.hash in beside],
+        "without": dict(without),
         "over": names[over],
         "rounds": list(panel.rounds),
         "gain": {**gain, "over": names[over]},
@@ -123,18 +165,26 @@ def advise(
         "repeats": bool(repeats),
         "control": None if control is None else advice.beside(found, k, control),
         **(advice.moved(panel, margin) or {"harm": None, "mend": None}),
-        "again": None if control is None else advice.moved(found.panels[control], margin),
+        "again": None if control is None else advice.moved(panels[control], margin),
         "hurts": None if groups is None
-        else advice.hurts(panel, single, margins, groups, found.looks(k, over)),
-        "enough": advice.enough(panel, margins, seen(k, k)),
-        "costs": _costs(runs, ranked, costs, table, (k, over), found),
+        else advice.hurts(panel, single, side.margins, groups, found.looks(k, over)),
+        "enough": advice.enough(panel, side.margins, seen(k, k)),
+        "costs": _costs(side, table, ranked[k]),
     }  # fmt: skip
 
 
-def _control(arms: Arms, k: int, repeats: Sequence[int]) -> int | None:
-    """The arm that asks again as often as an arm does, or as nearly so as there is one."""
+def _control(side: SideBySide, arms: Arms, k: int, repeats: Sequence[int]) -> int | None:
+    """The arm that asks again as an arm does: the same model, as often or as nearly so as there is
+    one, the one that was run beside it first."""
+    runs = [side.runs[j] for j in side.ranked]
     rounds = [len(panel.rounds) for panel in arms.panels]
-    return min(repeats, key=lambda j: (abs(rounds[j] - rounds[k]), j), default=None)
+    own = runs[k].header.controls.get("repeat")
+
+    def near(j: int) -> tuple[bool, bool, int, int]:
+        other = runs[j].spec.model.name != runs[k].spec.model.name
+        return other, runs[j].folder.name != own, abs(rounds[j] - rounds[k]), j
+
+    return min(repeats, key=near, default=None)
 
 
 def _votes(run: Run) -> bool:
@@ -156,23 +206,36 @@ def _groups(run: Run, panel: Panel) -> Sequence[str] | None:
     return categories if several else None
 
 
-def _costs(
-    runs: Sequence[Run],
-    ranked: Sequence[int],
-    costs: Sequence[Mapping[str, Floats]],
-    table: Table,
-    ends: tuple[int, int],
-    arms: Arms,
-) -> Table:
-    """What 1,000 requests take: tokens and money more than one round, seconds in all."""
-    arm, over = (ranked[k] for k in ends)
-    panel, single = arms.panels[ends[0]], arms.panels[ends[1]]
-    once = cost_of(runs[over], single, until=single.rounds[0])
-    found: Table = {"tokens": None, "money": None, "seconds": table["runs"][arm]["cost"]["seconds"]}
+def _costs(side: SideBySide, table: Table, arm: int) -> Table:
+    """What 1,000 dialogues of an arm take: tokens and money more than as many single answers, which
+    are those of its ``baseline``, ``than``, or its own first round; seconds in all."""
+    run, panel = side.runs[arm], side.panels[arm]
+    once = _asked_once(side, arm)
+    found: Table = {
+        "tokens": None,
+        "money": None,
+        "than": None if once is None else side.names[once],
+        "seconds": table["runs"][arm]["cost"]["seconds"],
+    }
+    less = cost_of(run, panel, until=panel.rounds[0]) if once is None else side.costs[once]
     for name in ("tokens", "money"):
-        if name not in once or name not in costs[arm]:
+        if name not in less or name not in side.costs[arm]:
             continue
-        more = costs[arm][name], once[name]
+        more = side.costs[arm][name], less[name]
         if np.isfinite(more[0] - more[1]).any():
-            found[name] = advice.extra(*more, panel.clusters, REQUESTS)
+            found[name] = advice.extra(*more, panel.clusters, DIALOGUES)
     return found
+
+
+def _asked_once(side: SideBySide, arm: int) -> int | None:
+    """The run that asks the question of an arm once: its own ``baseline``, or one of the same
+    model, of which as much is known; ``None`` where there is none."""
+    mine, own = side.runs[arm], side.runs[arm].header.controls.get("baseline")
+    there = [
+        k
+        for k, run in enumerate(side.runs)
+        if run.spec.strategy.name == "baseline"
+        and run.spec.model.name == mine.spec.model.name
+        and side.costs[arm].keys() <= side.costs[k].keys()
+    ]
+    return min(there, key=lambda k: (side.runs[k].folder.name != own, k), default=None)

@@ -8,8 +8,8 @@ from typing import Any
 
 from selfcorrect.report import advice
 from selfcorrect.report.sheet import Sheet
-from selfcorrect.runs.advise import with_controls
-from selfcorrect.runs.compare import chosen, compare
+from selfcorrect.runs.advise import advice_on
+from selfcorrect.runs.compare import chosen
 from selfcorrect.runs.run import Run
 from selfcorrect.text import visible
 
@@ -23,7 +23,7 @@ class Advice(dict[str, Any]):
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        """Of a comparison, as :func:`selfcorrect.runs.compare.compare` makes it."""
+        """Of what :func:`selfcorrect.runs.advise.advice_on` makes."""
         super().__init__(table["advice"])
         self.sheet: Sheet = advice.sheet(table)
 
@@ -37,10 +37,10 @@ class Advice(dict[str, Any]):
 
 
 def advised(names: Sequence[Run | str | Path], scorer: str, out: Path) -> Advice:
-    """Compare the runs of these names, of one its controls, too, and say what that comes to.
+    """Say what the runs of these names come to, with the controls that lie beside them.
 
     Raises:
         UserError: there is no such run, it is alone, or they can't be compared.
     """
     runs, _ = chosen(names, None, scorer, out)
-    return Advice(compare(with_controls(runs)))
+    return Advice(advice_on(runs))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from selfcorrect.errors import UserError
+from selfcorrect.report.phrases import strategy_of
 from selfcorrect.runs.run import Run
 from selfcorrect.runs.scores import shared_by
 from selfcorrect.runs.store import Store
@@ -106,7 +107,7 @@ def names_of(runs: Sequence[Run]) -> list[str]:
     """The shortest of their names that tell them apart."""
 
     def strategy(run: Run) -> str:
-        return run.spec.strategy.name.rsplit("/", 1)[-1].removesuffix(".toml")
+        return strategy_of(run.spec.strategy.name)
 
     def model(run: Run) -> str:
         return run.spec.model.name.rstrip("/").rsplit("/", 1)[-1]

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from selfcorrect.errors import UserError
 from selfcorrect.measures import arms
-from selfcorrect.measures.clusters import Floats
-from selfcorrect.measures.compare import compare as compare_rounds
-from selfcorrect.measures.intervals import mean, proportion
-from selfcorrect.measures.outcomes import room_of
-from selfcorrect.measures.own import Own
-from selfcorrect.measures.panel import Panel
 from selfcorrect.places import new_file
-from selfcorrect.report.advice import said as said_of
 from selfcorrect.report.findings import findings, notes
-from selfcorrect.runs.advise import advise
-from selfcorrect.runs.comparable import (
-    check,
-    drawn_apart,
-    is_oracle,
-    names_of,
-    reference_of,
-    ungraded,
-)
-from selfcorrect.runs.costs import cost_of, cost_table
+from selfcorrect.runs.advise import advice_on
 from selfcorrect.runs.ledger import ledgers
-from selfcorrect.runs.looks import Look, look_at, read_looks, write_looks
 from selfcorrect.runs.paths import is_local
 from selfcorrect.runs.run import Run, find_run
+from selfcorrect.runs.side_by_side import side_by_side
 from selfcorrect.runs.store import Store
-from selfcorrect.runs.summary import margins_of, outcome_table, own_of, panel_of
 
 Table = dict[str, Any]
 #: Settings that decide no record, or of which something else tells more.
@@ -77,202 +56,44 @@ def compare(runs: Sequence[Run], reference: Run | None = None) -> Table:
             oracle.
 
     Returns:
-        ``{"runs": [...], "reference", "outcome", "scorer", "shared", "clusters", "tests",
-        "comparisons": [...], "best", "ledgers", "differ", "advice", "findings", "finding",
-        "notes"}`` with JSON's types only. A run has ``name``, ``folder``, ``model``, ``strategy``,
-        ``oracle``, ``complete``, ``dialogues``, ``wanted``, ``rounds``; its ``outcome`` in its last
-        round and ``first`` in its first, ``change`` between them, all on the shared examples;
-        ``unread``, how many answers couldn't be read in both; ``cost`` (``tokens``, ``generated``,
-        ``money`` of a dialogue, ``seconds``); ``best`` and ``frontier`` as
-        :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name, ``None`` for an
-        oracle. A comparison is what :func:`selfcorrect.measures.arms.differences` says of a run,
+        ``{"runs": [...], "reference", "outcome", "scorer", "shared", "clusters", "examples" (those
+        that the data have), "tests", "comparisons": [...], "best", "ledgers", "differ", "advice",
+        "findings", "finding", "notes"}`` with JSON's types only. A run has ``name``, ``folder``,
+        ``model``, ``strategy``, ``oracle``, ``complete``, ``dialogues``, ``wanted``, ``rounds``;
+        its ``outcome`` in its last round and ``first`` in its first, ``change`` between them, all
+        on the shared examples; ``unread``, how many answers couldn't be read in both; ``cost``
+        (``tokens``, ``generated``, ``money`` of a dialogue, ``seconds``); ``best`` and ``frontier``
+        as :func:`selfcorrect.measures.arms.best` and ``frontier`` say, arms by name, ``None`` for
+        an oracle. A comparison is what :func:`selfcorrect.measures.arms.differences` says of a run,
         with ``run`` and ``looks``. ``ledgers``: see :func:`selfcorrect.runs.ledger.ledgers`.
-        ``advice`` is what :func:`selfcorrect.runs.advise.advise` says, with ``said``, its
-        sentences.
+        ``advice`` is what :func:`selfcorrect.runs.advise.advise` says of these runs and of the
+        controls that lie beside them, with ``said``, its sentences.
 
     Raises:
         UserError: fewer than two runs, one given twice, or runs that can't be compared: of other
             data, graded by another scorer, ungraded, without a shared example.
     """
-    check(runs)
-    names = names_of(runs)
-    own, note = own_of(runs[0])
-    full = [panel_of(run, own) for run in runs]
-    apart = drawn_apart(runs)
-    if apart:  # entropy over few samples is biased low, so only equal numbers can be compared
-        full = [replace(panel, samples=False) for panel in full]
-    for run, panel in zip(runs, full, strict=True):
-        if not panel.rounds:
-            raise UserError(f"{run.folder} has no finished dialogue yet: run it first.")
-    oracle = [is_oracle(run) for run in runs]
-    at = reference_of(runs, reference, oracle)
-    panels = arms.shared(full)
-    shown = panels[0].clusters
-    if not len(shown):
-        raise UserError("these runs share no example: run them on the same ones, see --limit.")
-    if all(not np.isfinite(panel.columns["outcome"]).any() for panel in panels):
-        raise UserError(ungraded(runs))
-    ranked = [k for k, is_one in enumerate(oracle) if not is_one]
-    within = margins_of(runs[at], own)
-    looks = {(i, j): _looks(runs[i], runs[j], shown) for i, j in combinations(range(len(runs)), 2)}
-    by_arm = [looks.get((min(k, at), max(k, at)), [len(shown)]) for k in range(len(runs))]
-    fair = [not is_one for is_one in oracle]
-    against, tests = arms.differences(panels, at, fair, within, own, by_arm)
-    costs = [cost_of(run, panel) for run, panel in zip(runs, panels, strict=True)]
-    told = _ranked(panels, ranked, within, looks, costs)
+    side = side_by_side(runs, reference)
+    runs, panels, own, within = side.runs, side.panels, side.own, side.margins
+    names, at = side.names, side.reference
+    looks = [side.looks.get((min(k, at), max(k, at)), [side.shared]) for k in range(len(runs))]
+    fair = [not is_one for is_one in side.oracle]
+    against, tests = arms.differences(panels, at, fair, within, own, looks)
     table: Table = {
-        "runs": [
-            {
-                **_about(run, names[k], oracle[k], full[k], panels[k], own, within),
-                "cost": cost_table(run, costs[k], panels[k]),
-                **_named(told.get(k), names),
-            }
-            for k, run in enumerate(runs)
-        ],
-        "reference": names[at],
-        "outcome": outcome_table(own, within),
-        "scorer": None if runs[0].scores is None else runs[0].scores.scorer,
-        "own": own.terms(),
-        "shared": len(shown),
-        "clusters": len(np.unique(shown)),
+        **side.table(),
         "tests": tests,
         "comparisons": [
-            {"run": names[k], "oracle": oracle[k], "looks": by_arm[k], **found}
+            {"run": names[k], "oracle": side.oracle[k], "looks": looks[k], **found}
             for k, found in enumerate(against)
             if found is not None
         ],
-        "best": [names[k] for k in ranked if not told.get(k, {}).get("best", {}).get("worse_than")],
-        "ledgers": ledgers(runs, panels, names, within, looks, fair),
+        "ledgers": ledgers(runs, panels, names, within, side.looks, fair),
         "differ": _differ(runs, names),
     }
-    table["advice"] = advise(runs, panels, costs, table, looks, within)
-    table["notes"] = [*notes(table), *apart, *([note] if note else [])]
-    table["advice"]["said"] = said_of(table)
+    table["advice"] = advice_on(side.runs, side.runs[at])["advice"]
+    table["notes"] = [*notes(table), *side.notes]
     said = findings(table)
     return {**table, "findings": said, "finding": said[0]}
-
-
-def _looks(one: Run, other: Run, shown: NDArray[np.uint64]) -> list[int]:
-    """How many examples there were whenever two runs were compared, this time among them.
-
-    It is noted in the folders of both, under the name of the other's folder (of a control, under
-    the control's, so that the run's own summary knows), so that whichever is named first the looks
-    are the same.
-    """
-    seen: set[int] = set()
-    places = []
-    for mine, theirs in ((one, other), (other, one)):
-        arms_of = [arm for arm, name in mine.header.controls.items() if name == theirs.folder.name]
-        known = {theirs.folder.name, *arms_of}
-        every = read_looks(Store(mine.folder))
-        seen |= {look.n for look in every if look.control in known}
-        if not mine.received:
-            places.append((Store(mine.folder), every, known, (arms_of or [theirs.folder.name])[0]))
-    n, k = len(shown), len(np.unique(shown))
-    for store, every, known, name in places:
-        if n not in {look.n for look in every if look.control in known}:
-            write_looks(store, [*every, Look.now(n, k, name)])
-    return sorted(seen | {n})
-
-
-def _ranked(
-    panels: Sequence[Panel],
-    ranked: Sequence[int],
-    within: Mapping[str, float],
-    looks: Mapping[tuple[int, int], Sequence[int]],
-    costs: Sequence[Mapping[str, Floats]],
-) -> dict[int, Table]:
-    """Of each run that isn't an oracle: whether it may be the best, and whether it is worth what it
-    costs. Runs by their place among all."""
-    if len(ranked) < 2:
-        return {}
-    mine = [panels[k] for k in ranked]
-    seen = {(i, j): looks[ranked[i], ranked[j]] for i, j in combinations(range(len(ranked)), 2)}
-    best = arms.best(mine, within, seen)
-    tokens = [costs[k]["tokens"] for k in ranked]
-    counted = all((each > 0).any() for each in tokens)
-    edge = arms.frontier(mine, tokens, best) if counted else [None] * len(ranked)
-    found: dict[int, Table] = {}
-    for k, place, worth in zip(ranked, best, edge, strict=True):
-        found[k] = {
-            "best": {
-                **{key: each for key, each in place.items() if key != "against"},
-                "worse_than": [ranked[j] for j in place["worse_than"]],
-            },
-            "frontier": worth
-            and {
-                key: [ranked[j] for j in each] if isinstance(each, list) else each
-                for key, each in worth.items()
-            },
-        }
-    return found
-
-
-def _named(told: Table | None, names: Sequence[str]) -> Table:
-    """The same with names in place of numbers."""
-    if told is None:
-        return {"best": None, "frontier": None}
-    return {
-        part: each
-        and {
-            key: [names[k] for k in value] if isinstance(value, list) else value
-            for key, value in each.items()
-        }
-        for part, each in told.items()
-    }
-
-
-def _about(
-    run: Run,
-    name: str,
-    oracle: bool,
-    full: Panel,
-    panel: Panel,
-    own: Own,
-    within: Mapping[str, float],
-) -> Table:
-    """A run by itself, its numbers on the shared examples."""
-    looks = [look.n for look in look_at(run, panel.clusters)]
-    outcome, last, first = own.outcome, panel.rounds[-1], panel.rounds[0]
-
-    def estimate(number: int) -> Table:
-        x = panel.at(number)["outcome"]
-        if outcome.kind == "share":
-            return proportion(x, panel.clusters).table()
-        return mean(x, panel.clusters, room=room_of(outcome)).table()
-
-    names = (outcome.name,)
-    change = (
-        compare_rounds(panel, panel, (last, first), within, own, looks=looks, names=names)
-        if last > first
-        else {outcome.name: None}
-    )
-    ends = panel.at(last)
-    unknown = (ends["parse_rate"] == 0) | (~np.isfinite(ends["outcome"]) & (ends["gradable"] == 1))
-    return {
-        "name": name,
-        "folder": str(run.folder),
-        "model": run.spec.model.name,
-        "strategy": run.spec.strategy.name,
-        "oracle": oracle,
-        "complete": run.complete,
-        "dialogues": run.dialogues,
-        "wanted": run.wanted,
-        "examples": len(full.examples),
-        "rounds": list(panel.rounds),
-        "outcome": estimate(last),
-        "first": estimate(first),
-        "change": change[outcome.name],
-        "unknown": int(unknown.sum()),
-        "unread": [_unread(panel, number) for number in dict.fromkeys((first, last))],
-        "by_round": [{"round": number, **estimate(number)} for number in panel.rounds],
-    }
-
-
-def _unread(panel: Panel, number: int) -> Table:
-    """How many answers of a round couldn't be read."""
-    read = panel.at(number)["parse_rate"]
-    return {"round": number, "n": int(np.isfinite(read).sum()), "unread": int((read == 0).sum())}
 
 
 def _differ(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from selfcorrect.measures.clusters import Floats
 from selfcorrect.measures.figures import of_sums
-from selfcorrect.measures.intervals import mean
+from selfcorrect.measures.intervals import enough, mean, positive
 from selfcorrect.measures.panel import Panel, codes_of
 from selfcorrect.measures.unseen import Room
 from selfcorrect.runs.model_spec import Rates
@@ -106,21 +106,22 @@ def cost_table(run: Run, cost: Mapping[str, Floats], panel: Panel) -> Table:
         if name not in table:
             continue
         if name == "money" or (cost["tokens"] > 0).any():  # else the model counts none
-            table[name] = mean(x, panel.clusters, room=Room(low=0.0)).table()
+            table[name] = positive(mean(x, panel.clusters, room=Room(low=0.0))).table()
     return {**table, "seconds": seconds_of(run)}
 
 
 def seconds_of(run: Run) -> Table | None:
     """How long a dialogue took, from the notes in ``timing/``: that of runs which went together
     divided among them by the tokens that each takes alone (evenly in older notes, which don't say);
-    ``None`` where there are no notes. Its interval is over pieces, which are what was timed; of one
-    piece there is none."""
+    ``None`` where there are no notes. Its interval is over pieces, which are what was timed; of few
+    pieces there is none."""
     notes = list(_timings(run))
     if not notes:
         return None
     each = np.array([[note["seconds"] * note["share"], note["dialogues"]] for note in notes])
     pieces_of = np.arange(len(each))
-    e = of_sums(each, lambda s: np.asarray(s[..., 0] / s[..., 1]), pieces_of, bounds=(0, math.inf))
+    ratio = of_sums(each, lambda s: s[..., 0] / s[..., 1], pieces_of, bounds=(0, math.inf))
+    e = positive(enough(ratio))
     return {
         "value": float(each[:, 0].sum() / each[:, 1].sum()),
         "low": e.low,

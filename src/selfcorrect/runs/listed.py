@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcorrect.errors import UserError
+from selfcorrect.report.phrases import strategy_of
 from selfcorrect.runs.header import RUN
 from selfcorrect.runs.paths import folder_path
 from selfcorrect.runs.run import Run, meant, open_run
@@ -83,7 +84,7 @@ def _of(run: Run, when: str) -> ListedRun:
         when=when,
         model=spec.model.name,
         task=spec.task.name,
-        strategy=spec.strategy.name,
+        strategy=strategy_of(spec.strategy.name),
         rounds=spec.rounds,
         dialogues=run.dialogues,
         wanted=run.wanted,

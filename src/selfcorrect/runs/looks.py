@@ -89,16 +89,25 @@ def looks_with(run: Run, shown: NDArray[np.uint64], control: str = "") -> list[L
     """The looks at a run's own numbers, or at a comparison with a control, this one among them.
 
     Nothing is noted: for whoever needs their number before it is known whether anything is shown.
+    What was claimed of so many dialogues when they were first shown stands: looks at fewer of them
+    that came after that are left out. Of those fewer, and of more, they count: there they are
+    chances of their own.
 
     Args:
         run: that is looked at.
         shown: the clusters of the dialogues whose numbers are shown [n].
         control: with which they are compared.
     """
-    looks = [look for look in read_looks(Store(run.folder)) if look.control == control]
+    looks = _of(run, control)
     if len(shown) and len(shown) not in {look.n for look in looks}:
         looks.append(Look.now(len(shown), len(np.unique(shown)), control))
-    return sorted(looks, key=lambda look: look.n)
+    when = min((look.at for look in looks if look.n == len(shown)), default="")
+    counted = [look for look in looks if look.n >= len(shown) or look.at <= when]
+    return sorted(counted, key=lambda look: look.n)
+
+
+def _of(run: Run, control: str) -> list[Look]:
+    return [look for look in read_looks(Store(run.folder)) if look.control == control]
 
 
 def look_at(run: Run, shown: NDArray[np.uint64], control: str = "") -> list[Look]:

@@ -147,7 +147,7 @@ _ALL = (
     Option(
         "samples", int, None,
         "So many replies are drawn beside every answer, to see how uncertain the model is; "
-        "5, say. They are never entered.",
+        "5, say. The dialogue goes on with the answer, never with one of these.",
         metavar="K", key="samples.k",
     ),
     Option(

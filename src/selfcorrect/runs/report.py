@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ def write_report(
 ) -> Path:
     """Write ``report.html`` into a run's folder: one self-contained file. Returns its path.
 
+    A view of fewer dialogues than the folder holds leaves that page alone, which is of all of them,
+    and has one of its own: ``report-limit-10.html``.
+
     Args:
         run: the run.
         summary: its summary, where that is at hand.
@@ -36,12 +40,20 @@ def write_report(
     if place is not None:
         put(place, data)
         return place
+    name = page_name(run)
     try:
-        Store(run.folder).put(REPORT, data, replace=True)
+        Store(run.folder).put(name, data, replace=True)
     except UserError as error:
         said = str(error).rstrip(".")
         raise UserError(f"{said}; or give another place with --report-to FILE.") from error
-    return run.folder / REPORT
+    return run.folder / name
+
+
+def page_name(run: Run) -> str:
+    """What the page of a view of a run is called."""
+    here = run.dialogues
+    fewer = run.limit is not None and replace(run, limit=None).dialogues > here
+    return f"{Path(REPORT).stem}-limit-{here}.html" if fewer else REPORT
 
 
 def page_of(run: Run, summary: Mapping[str, Any] | None = None) -> str:

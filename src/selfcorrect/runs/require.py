@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,9 +44,9 @@ NAMES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Requirement:
-    """One that was looked at.
+    """One that was looked at. Shown, it is a line.
 
     Attributes:
         text: as it was given.
@@ -54,12 +54,30 @@ class Requirement:
         holds: whether it is met. What isn't known doesn't hold.
         worst: the number is what speaks most against the requirement of what answers that couldn't
             be read allow.
+        reach: it is the end of an interval that reaches further than the one that is shown, by
+            what answers that couldn't be read, or further rounds, could make of it.
     """
 
     text: str
     seen: float | None
     holds: bool
     worst: bool = False
+    reach: bool = False
+
+    @property
+    def said(self) -> str:
+        """What it was compared with, in words."""
+        if self.seen is None:
+            return "not known"
+        why = ", as answers that couldn't be read allow" if self.worst else ""
+        if self.reach:
+            why = (
+                ", further than show has it, by what unread answers or the choice of a round allow"
+            )
+        return f"{'at worst' if self.worst else 'it is'} {self.seen:.4g}{why}"
+
+    def __repr__(self) -> str:
+        return f"{'holds' if self.holds else 'fails'}: {self.text} ({self.said})"
 
     def table(self) -> dict[str, Any]:
         """JSON types."""
@@ -86,7 +104,8 @@ def check(summary: Table, requirements: Sequence[str]) -> list[Requirement]:
     if not requirements:
         raise UserError("nothing is required: give --require 'gain.low > -0.02', say.")
     known, ranges = dict(figures(summary)), _ranges(summary)
-    return [_checked(text, known, ranges) for text in requirements]
+    wider = set(_reaching(summary))
+    return [_checked(text, known, ranges, wider) for text in requirements]
 
 
 def _ranges(summary: Table) -> Mapping[str, tuple[float, float]]:
@@ -120,7 +139,10 @@ def _check_range(
 
 
 def _checked(
-    text: str, known: Mapping[str, Seen], ranges: Mapping[str, tuple[float, float]]
+    text: str,
+    known: Mapping[str, Seen],
+    ranges: Mapping[str, tuple[float, float]],
+    wider: Container[str],
 ) -> Requirement:
     found = _FORM.fullmatch(text)
     if found is None:
@@ -137,14 +159,15 @@ def _checked(
         raise UserError(f"{text!r}: {written!r} is no number; write it as -0.02 or 5.")
     if name not in known:
         whole = sorted(each for each in known if each.rpartition(".")[2] not in _PARTS)
-        raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole)}.")
+        raise UserError(f"{text!r}: there is no {name!r}: {nearest(name, whole, first=NAMES)}.")
     _check_range(text, name, op, number, ranges)
     seen = known[name]
     worst = isinstance(seen, tuple)
     if isinstance(seen, tuple):  # what speaks against it may be so
         seen = seen[0] if op.startswith(">") else seen[1]
     holds = seen is not None and _COMPARED[op](seen, number)
-    return Requirement(text.strip(), seen, holds, worst)
+    end = name.rpartition(".")[2] in ("low", "high")
+    return Requirement(text.strip(), seen, holds, worst, end and name.rpartition(".")[0] in wider)
 
 
 def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
@@ -173,6 +196,25 @@ def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
         # of the last round nothing says whether an answer settles after it
         for name, e in {**dict.fromkeys(BETWEEN), **estimates(row)}.items():
             yield from _estimate(f"{name}.{end}", e)
+
+
+def _reaching(summary: Table) -> Iterator[str]:
+    """The names of estimates whose ends here lie further out than those that are shown."""
+    decided = summary["decision"] or {}
+    if any(_wider(e) for e in decided.get("singles", {}).values()):
+        yield "gain"
+    for name in ("again", "harm", "mend"):
+        if _wider(decided.get(name)):
+            yield name
+    if _wider(summary["changes"].get(summary["outcome"]["name"])):
+        yield "change"
+    rounds = summary["rounds"]
+    for end, row in (("first", rounds[0]), ("last", rounds[-1])) if rounds else ():
+        yield from (f"{name}.{end}" for name, e in estimates(row).items() if _wider(e))
+
+
+def _wider(e: Table | None) -> bool:
+    return e is not None and None not in _ends(e) and list(_ends(e)) != [e["low"], e["high"]]
 
 
 def _unread(row: Table) -> float:

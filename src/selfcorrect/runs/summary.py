@@ -17,6 +17,7 @@ from selfcorrect.measures.own import Own
 from selfcorrect.measures.panel import Panel, columns_needed, panel
 from selfcorrect.measures.worth import decision_of_run
 from selfcorrect.report.notes import unseen
+from selfcorrect.report.phrases import strategy_of
 from selfcorrect.report.verdict import in_words
 from selfcorrect.runs.activated import (
     centre,
@@ -112,7 +113,10 @@ def summarize(run: Run) -> dict[str, Any]:
             *([note] if note else []),
         ],
     }
-    arms = {run.spec.strategy.name: (run, records)}
+    named = strategy_of(run.spec.strategy.name)
+    # a file may be called as a control is, which then stands beside it
+    named = run.spec.strategy.name if named in run.header.controls else named
+    arms = {named: (run, records)}
     for name in run.header.controls:
         try:
             if control := run.control(name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
@@ -14,6 +14,16 @@ from selfcorrect.strategies.templates import fill, placeholders
 from selfcorrect.toml_lines import Place
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: What keys are called elsewhere.
+_MEANT = {
+    **dict.fromkeys(("later", "next", "then", "rest", "repeat", "rounds", "loop"), "again"),
+    **dict.fromkeys(("start", "begin", "initial", "once"), "first"),
+    **dict.fromkeys(("description", "title", "name", "doc"), "about"),
+    **dict.fromkeys(("params", "options", "settings", "defaults"), "parameters"),
+    **dict.fromkeys(("prompt", "ask", "text", "user", "message"), "say"),
+    **dict.fromkeys(("reply", "answer", "generate", "output"), "elicit"),
+    **dict.fromkeys(("model", "speaker", "by"), "from"),
+}
 _REFERENCE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -101,6 +111,14 @@ def fill_in(
     return fill(template, parameters, inside)
 
 
+def meant(key: str, known: Collection[str]) -> str:
+    """Which key an unknown one may stand for: by its meaning, else by its letters."""
+    means = _MEANT.get(key.lower())
+    if means in known:
+        return f"did you mean {means!r}? (known: {', '.join(sorted(known))})"
+    return nearest(key, known)
+
+
 def read_values(
     file: File,
     place: Place,
@@ -114,7 +132,7 @@ def read_values(
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in checks:
-            raise file.error((*place, key), f"unknown key {key!r} {where}: {nearest(key, checks)}")
+            raise file.error((*place, key), f"unknown key {key!r} {where}: {meant(key, checks)}")
         said = ""
         reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
         if reference and key not in NO_REFERENCE:

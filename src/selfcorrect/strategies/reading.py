@@ -20,7 +20,7 @@ from selfcorrect.strategies.conditions import (
     read_stop,
 )
 from selfcorrect.strategies.flow import check_flow
-from selfcorrect.strategies.parameters import fill_in, read_defaults, read_values, resolve
+from selfcorrect.strategies.parameters import fill_in, meant, read_defaults, read_values, resolve
 from selfcorrect.strategies.schema import (
     FORMS,
     TOP,
@@ -205,7 +205,7 @@ def _step(
     for key in table:
         if key not in known:
             raise file.error(
-                (*place, key), f"unknown key {key!r} in a step of {section}: {nearest(key, known)}"
+                (*place, key), f"unknown key {key!r} in a step of {section}: {meant(key, known)}"
             )
     forms = [form for form in FORMS if form in table]
     if len(forms) != 1:

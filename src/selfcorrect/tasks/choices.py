@@ -176,7 +176,10 @@ def _choices(row: Row, layout: Layout) -> tuple[list[str], list[str]]:
             called += [tidy(str(key)) for key in value]
             value = ["" if each is None else each for each in value.values()]
         if len(layout.choices) == 1 and not isinstance(value, list):
-            raise row.error(f"{_one(row, path)!r} must be a list of texts, not {short(value)}")
+            raise row.error(
+                f"{_one(row, path)!r} must be a list of texts, not {short(value)}; in a table give "
+                """each option a column (A, B, C), or write ["red", "blue"] into the cell"""
+            )
         if isinstance(value, list):
             found += [_choice(row, path, each) for each in value]
         else:

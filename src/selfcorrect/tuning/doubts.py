@@ -23,11 +23,12 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
         subsets: of :func:`~selfcorrect.tuning.choose.described`, of one choice or of several (then
             each name has its number after a space).
     """
-    unsaid = asked.get("unsaid", 0)  # a result from before it was counted has none
+    unsaid = asked.get("unsaid", 0)  # a result of an earlier version has neither it nor cuts
     found = [(name.partition(" "), of) for name, of in subsets.items()]
     ends = {each: [of for (name, *_), of in found if name == each] for each in _ENDS}
     silent = max(
-        (of["tied"] for each in ends.values() for of in each if of["cut"] is None), default=0
+        (of["tied"] for each in ends.values() for of in each if of.get("cut", 0) is None),
+        default=0,
     )
     if not asked["values"]:
         yield (
@@ -69,7 +70,7 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
             else f"{share} of the replies"
         )
         yield (
-            f"Only {those} name an answer; the others count as a meaning of their own, so part of "
+            f"Only {those} name an answer; others count as a meaning of their own, so part of "
             "the uncertainty is about how to answer."
         )
 
@@ -79,7 +80,7 @@ def _cut(*ends: Mapping[str, Any]) -> bool:
 
 
 def _by_chance(name: str, each: list[Mapping[str, Any]]) -> str | None:
-    decided = [of for of in each if of["cut"] is not None and of["tied"] < of["of_tied"]]
+    decided = [of for of in each if of.get("cut", 0) is not None and of["tied"] < of["of_tied"]]
     if not decided or max(of["tied"] / of["texts"] for of in decided) < _CHANCE:
         return None
     of = max(decided, key=lambda of: of["tied"] / of["texts"])

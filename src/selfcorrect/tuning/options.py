@@ -13,6 +13,12 @@ from pathlib import Path
 from selfcorrect.runs.options import OPTIONS, Option
 from selfcorrect.tuning import BATCH, LONGEST, RATE
 
+#: What has text of its own: planted models answer their own tasks alone.
+_SPEAKS = replace(
+    OPTIONS["model"],
+    help="smollm2 (the default), a folder, a .gguf file, a Hugging Face id, or openai:NAME behind "
+    "a server.",
+)
 _OPENED = [OPTIONS[name] for name in ("dtype", "device", "trust_remote_code", "base_url")]
 
 
@@ -41,7 +47,7 @@ BIAS = _by_name(
 )  # fmt: skip
 
 CHOOSE = _by_name(
-    OPTIONS["model"],
+    _SPEAKS,
     Option("data", str, None,
            "Texts: JSONL or CSV with text (and if wanted id, cluster, task), or a .txt file of "
            "lines; by default texts of our own.", metavar="FILE"),
@@ -60,7 +66,11 @@ CHOOSE = _by_name(
 TUNE = _by_name(
     Option("texts", str, None, "Texts, as for choose.", metavar="FILE", required=True),
     Option("out", Path, None, "The folder of the new model.", metavar="FOLDER", required=True),
-    OPTIONS["model"],
+    replace(
+        OPTIONS["model"],
+        help="smollm2 (the default), a folder of transformers, or a Hugging Face id: of those "
+        "the weights can be tuned.",
+    ),
     *TUNING.values(),
     OPTIONS["seed"],
     OPTIONS["device"],

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from commands import refused
 from selfcorrect import models, runs
 from selfcorrect.cli import app
 from selfcorrect.errors import UserError
+from selfcorrect.models.endpoint.capabilities import QUESTIONS, Capabilities, Row
 from servers.loopback import Request as Asked
 from servers.loopback import Response, answer, failure
 from servers.stub import BARE, CLOUD, LLAMA_CPP, TEXT, VLLM, Able, Stub
@@ -200,3 +202,13 @@ def test_an_answer_that_is_no_openai_server_is_refused_soon(stub: Stub) -> None:
     with pytest.raises(UserError, match=r"an answer without choices|choices is null"):
         models.load("openai:stub", base_url=stub.url)
     assert time.monotonic() - began < 10
+
+
+def test_beside_what_is_not_known_stands_a_question() -> None:
+    able = Capabilities(chat=True, seeds=True, varies=True, doubts=tuple(QUESTIONS), doubt="busy")
+    rows = {row.what: row for row in able.rows()}
+    for what, question in QUESTIONS.items():
+        assert rows[what] == Row(what, "not known", f"{question} a run asks again")
+        assert question.endswith("?")
+    sure = {row.what: row.then for row in replace(able, doubts=()).rows()}
+    assert not any("?" in then for then in sure.values() if "(a cache?)" not in then)

@@ -164,7 +164,7 @@ def test_arms_that_answer_alike_and_clusters_that_are_few_are_said() -> None:
     e = found["all"]["parts"]["length"]
     assert (e["value"], e["low"]) == (0, pytest.approx(tango(0, 0, 80)[0]))
     assert "length .000 [" in told(found)[2]
-    assert "not one of 80 answers being better or worse" in told(found)[2]
+    assert "none of 80 answers is better or worse" in told(found)[2]
     few = split(ledger_of(ends, np.arange(80, dtype=np.uint64) % 4))
     assert "undecided, as clusters are too few" in told(few)[1]
 

@@ -110,6 +110,13 @@ def test_a_field_that_is_turned_round_is_turned_back(tmp_path: Path) -> None:
 def test_a_list_is_called_by_the_name_that_is_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'options' must be a list of texts"):
         read(tmp_path, {"question": "Which?", "options": "x", "answer": "x"})
+    data = table(tmp_path / "q.csv", [{"question": "Which?", "options": "x | y", "answer": "A"}])
+    with pytest.raises(UserError, match=r'a column \(A, B, C\), or write \["red", "blue"\]'):
+        make("choices", data=data)
+    data = table(
+        tmp_path / "j.csv", [{"question": "Which?", "options": '["x", "y"]', "answer": "B"}]
+    )
+    assert right(make("choices", data=data)) == ["y"]
 
 
 def test_a_file_without_a_usable_line_gets_one_sentence(tmp_path: Path) -> None:

@@ -15,6 +15,19 @@ LIKELIHOODS = "likelihoods of a reply's tokens"
 SEEDS = "seeds"
 SEVERAL = "several replies a request"
 TOKENIZER = "a tokenizer"
+#: What isn't known of each, where a request met a busy moment.
+QUESTIONS = {
+    SYSTEM: "does it take them?",
+    BEGINNING: "can it be given one?",
+    GIVEN: "does it tell them?",
+    LIKELIEST: "does it tell them, and of how many?",
+    LIKELIHOODS: "does it tell them?",
+    SEEDS: "does the same seed draw the same reply, and another one another?",
+    SEVERAL: "does it draw them?",
+    TOKENIZER: "does it count a text's tokens?",
+}
+#: Whatever isn't known is found out again whenever a server is opened.
+ASKED_AGAIN = "a run asks again"
 #: A reply that differs so often passes unseen in one of twenty probes with so many draws.
 ONCE_IN, SAME = 10, 30
 
@@ -158,7 +171,7 @@ class Capabilities:
     def rows(self) -> Iterator[Row]:
         """What it can and can't, each with what is done then."""
         for row in self._rows():
-            yield replace(row, can="not known") if row.what in self.doubts else row
+            yield unknown(row, QUESTIONS[row.what]) if row.what in self.doubts else row
 
     def _rows(self) -> Iterator[Row]:
         yield Row(
@@ -251,6 +264,11 @@ class Capabilities:
             "texts are counted by it" if self.tokenizer else "4 characters count as a token",
         )
         yield Row("a reply's limit", self.length, "sent under that name")
+
+
+def unknown(row: Row, question: str) -> Row:
+    """The same of something that isn't known: nothing follows from it."""
+    return replace(row, can="not known", then=f"{question} {ASKED_AGAIN}")
 
 
 def _yes(can: bool) -> str:

@@ -125,7 +125,7 @@ class EndpointConversation:
 
     async def _likelihoods(self, row: int, texts: Sequence[str]) -> Likelihoods:
         earlier, spoken = self.transcripts[row].open_turn()
-        begun = "" if self.served.able.prompt else _beginning(texts)
+        begun = "" if self.served.able.prompt else beginning(texts)
         rests = [text[len(begun) :] for text in texts]
         shown = render(earlier, spoken + begun).encode(errors="surrogatepass")
         seed = hashlib.blake2b(shown, digest_size=4).digest()
@@ -258,7 +258,7 @@ async def _states(
     return states.pick(found.stream, ask.layers, sites, prompt, ends)
 
 
-def _beginning(texts: Sequence[str]) -> str:
+def beginning(texts: Sequence[str]) -> str:
     """What all texts begin with: up to the end of a word, without a space after it, and less than
     the whole of any."""
     length = next(

@@ -10,9 +10,11 @@ from typing import Any
 from selfcorrect.errors import UserError
 from selfcorrect.messages import Image
 from selfcorrect.models.endpoint import probing
-from selfcorrect.models.endpoint.capabilities import Row
+from selfcorrect.models.endpoint.capabilities import Row, unknown
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.together import together
+
+_QUESTIONS = {"images": "does it take them?", "hidden states": "does it send them?"}
 
 
 class Extras:
@@ -52,9 +54,9 @@ class Extras:
         work = [_found_out(self.served, probe) for probe in (probing.sees, probing.tells_states)]
         (sees, seeing), (tells, telling) = self.served.server.run(together(work))
         then = "examples may have them" if sees else "examples with images are refused"
-        yield Row("images", _can(sees, seeing), then)
+        yield _row(Row("images", _yes(sees), then), sees, seeing)
         then = "they can be read, and concepts" if tells else "no concepts can be read"
-        yield Row("hidden states", _can(tells, telling), then)
+        yield _row(Row("hidden states", _yes(tells), then), tells, telling)
 
     @property
     def _model(self) -> str:
@@ -79,5 +81,9 @@ async def _found_out(
         return False, str(error)
 
 
-def _can(it: bool, doubt: str) -> str:
-    return "yes" if it else "not known" if doubt else "no"
+def _row(row: Row, can: bool, doubt: str) -> Row:
+    return unknown(row, _QUESTIONS[row.what]) if doubt and not can else row
+
+
+def _yes(can: bool) -> str:
+    return "yes" if can else "no"

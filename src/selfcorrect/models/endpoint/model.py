@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfcorrect.errors import UserError, nearest
@@ -164,7 +164,7 @@ async def _connect(
     listed = await _listed(server)
     place = server.address.place
     try:
-        able, named = await probing.probe(server, wanted, thinking)
+        probed, named = await probing.probe(server, wanted, thinking)
     except TooLongError:
         raise UserError(
             f"the context window of {wanted!r} at {place} has no room for a word; serve it with a "
@@ -178,6 +178,7 @@ async def _connect(
                 "a model that it serves, and a base URL that ends as its documents say (/v1)."
             ) from None
         raise
+    able = probed.able
     if able.doubts:
         _LOG.warning("selfcorrect: of the server at %s: %s", place, able.doubted)
     served = named or wanted
@@ -199,8 +200,8 @@ async def _connect(
     return EndpointModel(
         name=name,
         fingerprint=digest.hexdigest(),
-        served=Served(
-            server, wanted, able, draws, context=context, thinking=thoughts, trials=trials
+        served=replace(
+            probed, draws=draws, context=context, thinking=thoughts, trials=trials, doubts=[]
         ),
         in_flight=server.in_flight,
         device=place,

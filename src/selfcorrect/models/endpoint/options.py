@@ -18,7 +18,7 @@ from selfcorrect.models.endpoint.together import drawn, together
 from selfcorrect.models.endpoint.wire import Ask
 
 #: A text that is drawn may be longer than its first token.
-_DRAWN_TOKENS = 8
+DRAWN_TOKENS = 8
 _UNSHOWN = 1e-6  # mass below the likeliest tokens that rounding alone can make
 _NONE_LIKELY = "no option is among the {} likeliest first tokens: there are no likelihoods of them"
 _NONE_POSSIBLE = "the server gives none of the options a likelihood above 0"
@@ -245,7 +245,7 @@ async def _drawn(served: Served, ask: Ask, texts: Sequence[str]) -> tuple[Likeli
     """Estimate by drawing replies: the share that begins with each text, half a reply added to
     each, so that none is impossible; and whether any begins with one."""
     draws = served.draws
-    one = replace(ask, max_tokens=_DRAWN_TOKENS, temperature=1.0, likely=False)
+    one = replace(ask, max_tokens=DRAWN_TOKENS, temperature=1.0, likely=False)
     first = ask.seed if served.able.n else ask.seed + 1
     asked = await drawn(served, one, range(first, first + draws))
     replies = [said for _, found, _ in asked for said in found.said]

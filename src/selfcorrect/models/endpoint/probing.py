@@ -61,10 +61,8 @@ _SQUARE = (
 )
 
 
-async def probe(
-    server: Server, model: str, asked: Thinking = "auto"
-) -> tuple[Capabilities, str | None]:
-    """What the server can do with this model, asked to think or not, and what it calls the model.
+async def probe(server: Server, model: str, asked: Thinking = "auto") -> tuple[Served, str | None]:
+    """The model with what the server can do, asked to think or not, and what it calls the model.
 
     The first request is one that has to be answered. All others only find out more, so nobody waits
     for them: what comes back in no usable form can't be done.
@@ -119,7 +117,8 @@ async def probe(
         del doubts[LIKELIEST], doubts[LIKELIHOODS]
     doubt = next(iter(doubts.values()), "")
     told = tuple(each for each in _ORDER if each in doubts)
-    return replace(able, prompt=prompt, doubts=told, doubt=doubt), called
+    served.able = replace(able, prompt=prompt, doubts=told, doubt=doubt)
+    return served, called
 
 
 async def _basic(server: Server, model: str) -> tuple[Served, Completion]:
@@ -150,6 +149,8 @@ async def _basic(server: Server, model: str) -> tuple[Served, Completion]:
                 took = time.monotonic() - began
                 server.optional_seconds = max(server.optional_seconds, _SLOWER * took)
                 served.able = replace(able, usage=found.told)
+                # of a prompt that says next to nothing, all but a token is the server's own
+                served.added = found.usage.prompt - 1 if found.told else None
                 return served, found
     raise refusals[0]
 

@@ -74,6 +74,8 @@ class Served:
         thinking: tokens that a thought may have; 0 where there is none.
         cuts: it was seen to cut long prompts off in silence.
         whole: a prompt of so many words was taken whole.
+        added: tokens that the server's template adds to a prompt of one message, a system prompt of
+            its own among them; ``None`` where it doesn't tell.
     """
 
     server: Server
@@ -90,6 +92,7 @@ class Served:
     thinking: int = 0
     cuts: bool = False
     whole: int = 0
+    added: int | None = None
 
     async def ask(self, ask: Ask) -> tuple[Completion, tuple[str, ...]]:
         """The answer, and notes on how it was asked for. Parameters that the server turns out not
@@ -164,7 +167,7 @@ class Served:
     ) -> tuple[Completion, tuple[str, ...]]:
         sent, notes = body(self.name, able, ask)
         sent |= more
-        most = most_tokens(sent, able.length)
+        most = most_tokens(sent, able.length, self.added)
         silent = bad = 0
         seconds = 0.0
 
@@ -198,6 +201,8 @@ class Served:
             largest=largest(most, given=ask.given, layers=len(ask.layers)),
             timed=timed,
         )
+        if found.told and found.usage.prompt > most[0]:  # of other requests it adds more
+            self.added = (self.added or 0) + found.usage.prompt - most[0]
         return replace(found, usage=replace(found.usage, seconds=seconds)), notes
 
     def _read(

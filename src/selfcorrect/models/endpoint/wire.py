@@ -28,6 +28,8 @@ NEUTRAL: Mapping[str, float] = {
 CHARACTERS = 4
 #: Tokens of an image: about, where nobody counts them; and the most that common models make of one.
 IMAGE, _LARGEST_IMAGE = 1024, 16_384
+#: The most tokens that a template adds to a message, and to the whole, where it isn't known.
+_TITLE, _TEMPLATE = 16, 64
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 
 _TITLES = {"system": "Instruction", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -145,13 +147,24 @@ def begins(able: Capabilities, ask: Ask) -> bool:
     return bool(able.prefill and (ask.turn or able.closed) and not ask.thinking)
 
 
-def most_tokens(sent: Mapping[str, Any], length: str) -> tuple[int, int]:
-    """The most tokens that a request's prompt and replies can have: no token is shorter than a
-    byte, and what a template adds is short."""
+def most_tokens(sent: Mapping[str, Any], length: str, added: int | None = None) -> tuple[int, int]:
+    """The most tokens that a request's prompt and replies can have.
+
+    Args:
+        sent: the request.
+        length: what it calls the most tokens of a reply.
+        added: those that the server's template was seen to add to one message.
+    """
     texts, images = _sent(sent)
-    prompt = sum(len(text.encode(errors="surrogatepass")) + 16 for text in texts) + 64
-    prompt += images * _LARGEST_IMAGE
-    return prompt, int(sent[length]) * int(sent.get("n", 1))
+    return most_read(texts, images, added), int(sent[length]) * int(sent.get("n", 1))
+
+
+def most_read(texts: Sequence[str], images: int, added: int | None) -> int:
+    """The most tokens of a prompt of such texts and so many images: no token is shorter than a
+    byte, and what a template adds is short, or as long as ``added`` says."""
+    own = max(_TITLE + _TEMPLATE, added or 0) - _TITLE
+    most = sum(len(text.encode(errors="surrogatepass")) + _TITLE for text in texts)
+    return most + own + images * _LARGEST_IMAGE
 
 
 def _folded(messages: Sequence[Message], able: Capabilities) -> tuple[list[Message], list[str]]:
