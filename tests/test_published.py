@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from benchmarks import arms, published
+from benchmarks import advice, arms, published
 from benchmarks.documented import filled
 
 from selfcorrect import studies
@@ -37,6 +37,21 @@ def test_what_the_model_cannot_answer_is_said_of_every_study(name: str) -> None:
     if name == "factorial":
         named = [e["value"] for e in whole["named"].values()]
         assert [min(named), max(named)] == [0.975, 1]
+
+
+def test_advice_is_counted_and_hardly_ever_false() -> None:
+    result = json.loads(advice.RESULTS.read_text("utf-8"))
+    page = advice.PAGE.read_text("utf-8")
+    assert filled(advice.PAGE, "advice", advice.HEAD, advice.rows(result)) == page
+    assert [tuple(each[key] for key in ("truth", "examples", "clusters", "methods", "runs"))
+            for each in result["cells"]] == advice.cells()  # fmt: skip
+    for each in result["cells"]:
+        of = advice.TRUTHS[each["truth"]]
+        best = max(of.methods)
+        if best <= max(0.0, of.repeat, of.majority):
+            assert each["method"] + each["other"] <= 0.05 * each["runs"]
+        if max(best, of.repeat, of.majority) <= 0:
+            assert each["control"] <= 0.05 * each["runs"]
 
 
 def test_arms_that_begin_alike_are_counted() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfcorrect.evaluation.sheet import written as estimate
-from selfcorrect.report.numbers import count
+from selfcorrect.report.numbers import count, short
 
 #: A smaller share of replies that were read is said.
 _READ = 0.95
@@ -63,9 +63,15 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
     # of the texts that have an uncertainty: the others' replies are no part of any
     read = asked["parse_rate"]["value"] * asked["texts"] / (asked["texts"] - unsaid)
     if read < _READ:
+        share = estimate(asked["parse_rate"])
+        those = (
+            f"{short(read, 3)} of the replies about the other texts"
+            if unsaid
+            else f"{share} of the replies"
+        )
         yield (
-            f"Only {estimate(asked['parse_rate'])} of the replies name an answer; others count "
-            "as a meaning of their own, so part of the uncertainty is about how to answer."
+            f"Only {those} name an answer; others count as a meaning of their own, so part of "
+            "the uncertainty is about how to answer."
         )
 
 
