@@ -18,7 +18,7 @@ from selfcorrect.models.endpoint import Budget, BudgetError, Capabilities, Meter
 from selfcorrect.models.endpoint.address import address, without_secrets
 from selfcorrect.models.endpoint.answers import Token
 from selfcorrect.models.endpoint.budget import Usage
-from selfcorrect.models.endpoint.conversation import EndpointConversation, _beginning
+from selfcorrect.models.endpoint.conversation import EndpointConversation, beginning
 from selfcorrect.models.endpoint.keys import Keys
 from selfcorrect.models.endpoint.options import read_likeliest, spread
 from selfcorrect.models.endpoint.wire import Ask, _folded, body, overlap, render
@@ -132,16 +132,16 @@ def test_a_whole_beginning_said_again_is_cut(prefill: str, rest: str) -> None:
 
 @given(st.lists(TEXT, min_size=1, max_size=4))
 def test_what_texts_begin_with_leaves_something_of_each(texts: list[str]) -> None:
-    begun = _beginning(texts)
+    begun = beginning(texts)
     assert all(text.startswith(begun) for text in texts)
     assert not begun or all(len(text) > len(begun) for text in texts)
     assert not begun[-1:].isspace()
 
 
 def test_what_texts_begin_with_ends_at_a_word() -> None:
-    assert _beginning(["The answer: (yes", "The answer: (no"]) == "The answer: ("
-    assert _beginning(["unknown", "unclear"]) == ""
-    assert _beginning(["Is it. unknown", "Is it. unclear"]) == "Is it."
+    assert beginning(["The answer: (yes", "The answer: (no"]) == "The answer: ("
+    assert beginning(["unknown", "unclear"]) == ""
+    assert beginning(["Is it. unknown", "Is it. unclear"]) == "Is it."
 
 
 def _first(p: dict[str, float]) -> Token:

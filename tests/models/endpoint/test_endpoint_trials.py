@@ -12,7 +12,7 @@ import pytest
 from selfcorrect.converse.elicit import _choose
 from selfcorrect.messages import message
 from selfcorrect.models import Request
-from selfcorrect.models.endpoint.trials import NOTHING
+from selfcorrect.models.endpoint.trials import NOTHING, PATIENT
 from servers.quirks import completions, quirky
 from servers.stub import CLOUD, VLLM, Able, Stub, served
 
@@ -61,10 +61,10 @@ def test_of_p_true_nothing_is_made_up() -> None:
     """Half a reply added to each would be .5 where no reply was True or False."""
     with served(_DRAWN) as (model, stub):
         before = _drawn(stub)
-        talk = model.open(12)
-        talk.say([message("user", f"Question {k}?") for k in range(12)])
-        found = talk.likelihoods([["True", "False"]] * 12)
-        assert _drawn(stub) - before == NOTHING
+        talk = model.open(30)
+        talk.say([message("user", f"Question {k}?") for k in range(30)])
+        found = talk.likelihoods([["True", "False"]] * 30)
+        assert _drawn(stub) - before == PATIENT  # a step's choice is asked for in the same way
     assert {each.logp for options in found for each in options} == {float("-inf")}
 
 

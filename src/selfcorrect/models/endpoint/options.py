@@ -15,6 +15,7 @@ from selfcorrect.models.endpoint.answers import Said, Token
 from selfcorrect.models.endpoint.budget import Usage
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.together import drawn, together
+from selfcorrect.models.endpoint.trials import NOTHING, PATIENT
 from selfcorrect.models.endpoint.wire import Ask
 
 #: A text that is drawn may be longer than its first token.
@@ -92,6 +93,7 @@ async def likelihoods(
         f"likelihoods of {', '.join(texts)}" if must else "likelihoods of the options",
         lambda: _asked(served, ask, texts, first, must=must),
         lambda found: found.lacking,
+        PATIENT if must else NOTHING,
     )
     if not isinstance(found, Likelihoods):
         found = Likelihoods((), (found,))

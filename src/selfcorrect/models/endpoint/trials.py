@@ -16,6 +16,8 @@ T = TypeVar("T")
 #: So many answers may tell nothing before the rest isn't asked for, and so many more for each that
 #: told something: what tells something of fewer than one answer in twenty is nothing to measure.
 NOTHING, MORE = 5, 20
+#: The same of what a reply hangs on, as a step's choice: given up, it would be made up.
+PATIENT = 20
 
 
 @dataclass
@@ -25,12 +27,14 @@ class Trial:
     Attributes:
         nothing, some: answers of which it told nothing, or something.
         going: under way.
+        first: so many may tell nothing before it is given up.
         last: what was said of the last that told nothing.
     """
 
     nothing: int = 0
     some: int = 0
     going: int = 0
+    first: int = NOTHING
     last: str = ""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,7 +53,7 @@ class Trial:
 
     @property
     def _most(self) -> int:
-        return NOTHING + MORE * self.some
+        return self.first + MORE * self.some
 
     async def turn(self) -> bool:
         """Wait until it is known whether one more may be asked for; ``False`` if it may not.
@@ -83,6 +87,7 @@ class Trials:
         what: str,
         work: Callable[[], Awaitable[T]],
         nothing: Callable[[T], str],
+        first: int = NOTHING,
     ) -> T | str:
         """What the work gives, or why it isn't done.
 
@@ -91,8 +96,9 @@ class Trials:
             what: that is, for a sentence.
             work: asks for it.
             nothing: what is said of it if it told nothing, else "".
+            first: so many may tell nothing before it is given up.
         """
-        trial = self._known.setdefault(key, Trial())
+        trial = self._known.setdefault(key, Trial(first=first))
         if not await trial.turn():
             return self._given_up(what, trial)
         trial.going += 1
