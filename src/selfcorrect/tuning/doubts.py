@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from selfcorrect.evaluation.sheet import written as estimate
-from selfcorrect.report.numbers import count, short
+from selfcorrect.report.numbers import count, interval, short
 
 #: A smaller share of replies that were read is said.
 _READ = 0.95
@@ -63,11 +62,11 @@ def doubts(asked: Mapping[str, Any], subsets: Mapping[str, Mapping[str, Any]]) -
     # of the texts that have an uncertainty: the others' replies are no part of any
     read = asked["parse_rate"]["value"] * asked["texts"] / (asked["texts"] - unsaid)
     if read < _READ:
-        share = estimate(asked["parse_rate"])
+        every = asked["parse_rate"]
         those = (
             f"{short(read, 3)} of the replies about the other texts"
             if unsaid
-            else f"{share} of the replies"
+            else f"{short(every['value'], 3)} {interval(every, 3)} of the replies"
         )
         yield (
             f"Only {those} name an answer; others count as a meaning of their own, so part of "

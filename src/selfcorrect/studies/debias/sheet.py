@@ -58,11 +58,11 @@ def sheet(result: Result) -> Sheet:
         why = "; ".join(result["why"])
         said = [f"The model can't rank these texts: {why}.", "--anyway goes on all the same."]
         return Sheet(TITLE, QUESTION, said, [Section("", [], [_asked(result)])], _settings(result))
-    doubts = [f"Read all this with care: {'; '.join(result['why'])}."] if result["why"] else []
+    care = [f"Read all this with care: {'; '.join(result['why'])}."] if result["why"] else []
     return Sheet(
         TITLE,
         QUESTION,
-        [*findings(result), *doubts],
+        [*findings(result), *care],
         [
             Section("What is asked", _ASKED, [_asked(result), _subsets(result)]),
             Section(
