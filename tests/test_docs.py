@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -223,14 +224,22 @@ def test_a_studys_results_are_the_measured_ones() -> None:
             assert f"| {title} | {' | '.join(cells)} |" in page
     page = (ROOT / "docs" / "studies" / "mechanism.md").read_text("utf-8")
     result = json.loads((file.parent / "mechanism-smollm2.json").read_text("utf-8"))
-    for part, title in (
-        ("instruction", "the goal"),
-        ("feedback", "the feedback"),
-        ("rationale", "the rationale"),
-    ):
+    for kind, sign in (("given", 1), ("right", -1)):
+        lowered = result["likelihood"][kind]["rationale"]
+        assert f"{sign * lowered['value']:.3f}".removeprefix("0") in page
+    for model in ("smollm2", _STRONGER):
+        result = json.loads((file.parent / f"mechanism-{model}.json").read_text("utf-8"))
+        _has_mechanism(page, result, whole=model == "smollm2")
+
+
+def _has_mechanism(page: str, result: Mapping[str, Any], *, whole: bool) -> None:
+    from selfcorrect.studies.words import estimate
+
+    titles = {"instruction": "the goal", "feedback": "the feedback", "rationale": "the rationale"}
+    for part, title in titles.items():
         told = result["parts"][part]
         cells = [estimate(told["residual"][way], signed=True) for way in ("raw", "mere", "beyond")]
-        assert f"| {title} | {' | '.join(cells)} |" in page
+        assert (f"| {title} | {' | '.join(cells)} |" in page) == whole
         cells = [estimate(told[site]["beyond"], signed=True) for site in result["sites"]]
         assert f"| {title} | {' | '.join(cells)} |" in page
     words = {"instruction": "goal", "cot": "chain of thought"}
@@ -239,9 +248,6 @@ def test_a_studys_results_are_the_measured_ones() -> None:
         cells = [estimate(of[site], signed=True) for site in result["sites"]]
         row = f"| {' × '.join(parts)} | {' | '.join(cells)} |"
         assert (row in page) == (len(parts) < 3)
-    for kind, sign in (("given", 1), ("right", -1)):
-        lowered = result["likelihood"][kind]["rationale"]
-        assert f"{sign * lowered['value']:.3f}".removeprefix("0") in page
 
 
 def test_what_tuning_on_chosen_texts_did_is_as_measured() -> None:
