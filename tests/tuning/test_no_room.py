@@ -7,6 +7,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,9 @@ def test_what_was_there_stays(run: Any, tmp_path: Path) -> None:
     assert len([*tmp_path.iterdir()]) == 2
 
 
-def test_a_tuned_model_that_finds_no_room_can_be_gone_on_with(tmp_path: Path) -> None:
+def test_a_tuned_model_that_finds_no_room_can_be_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = tiny.model("llama")
     model.engine.network.save_pretrained(tmp_path / "parent")
     model.vocabulary.tokenizer.save_pretrained(tmp_path / "parent")
@@ -99,7 +102,13 @@ def test_a_tuned_model_that_finds_no_room_can_be_gone_on_with(tmp_path: Path) ->
     with no_room(weights // 2), pytest.raises(UserError, match=r"out can't be written"):
         tune(parent, TEXTS, out, SETTINGS, every=100)
     assert not out.exists()
+    with monkeypatch.context() as patch:  # where it is known beforehand no step is done in vain
+        patch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=weights // 2))
+        with pytest.raises(UserError, match="make room, or give an --out elsewhere"):
+            tune(parent, TEXTS, out, SETTINGS, told=lambda *_: pytest.fail("a step was done"))
     assert tune(parent, TEXTS, out, SETTINGS) == out
+    modes = {file.stat().st_mode for file in out.iterdir()}
+    assert len(modes) == 1  # weights, too, may be read by whom all else may be read by
 
 
 def test_subsets_are_there_all_or_none(

@@ -112,6 +112,7 @@ def tune(
         check_lora()
     settings = settings.for_texts(len(texts))
     network, tokenizer, begins = opened(source, settings.longest)
+    _check_room(network, place)
     rows = encoded(tokenizer, [each.text for each in texts], begins, settings.longest)
     device = resolve("float32", device)[1]
     with Store(part).lock():  # another command would write into the same files
@@ -127,6 +128,8 @@ def tune(
             tuned = tuned.after(before)
         with quiet(), writing(place):
             fitted.network.cpu().save_pretrained(made)
+            for file in made.glob("*.safetensors"):  # which are written for nobody else to read
+                file.chmod((made / "config.json").stat().st_mode)
             _copy_tokenizer(source.folder, made)
             (made / TUNED).write_bytes(tuned.toml())
             os.replace(made, place)
@@ -158,6 +161,21 @@ def _places(out: str | Path) -> tuple[Path, Path]:
     if part.is_symlink() or (part.exists() and not part.is_dir()):
         raise UserError(f"{part} is in the way, and is no folder: move it away.")
     return place, part
+
+
+def _check_room(network: Any, place: Path) -> None:
+    """Before any step: weights of four bytes each have to find room in the end.
+
+    Raises:
+        UserError: they won't.
+    """
+    needed = 4 * sum(each.numel() for each in network.parameters())
+    free = shutil.disk_usage(place.parent).free
+    if free < needed:
+        raise UserError(
+            f"the tuned model takes {needed / 2**20:,.0f} MiB, and {place.parent} has "
+            f"{free / 2**20:,.0f} MiB left: make room, or give an --out elsewhere."
+        )
 
 
 def _copy_tokenizer(folder: Path, made: Path) -> None:
