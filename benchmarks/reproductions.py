@@ -130,8 +130,9 @@ def figures(intrinsic: Run, negation: Run, setting: Setting) -> Table:
             "last": _decided(apart["difference"][outcome]),
         },
         "change": _decided(summary["changes"][outcome]),
-        "verdict": summary["verdict"].split("\n"),
-        "notes": summary["notes"],
+        # where the runs lay isn't a result
+        "verdict": summary["verdict"].replace(f"{intrinsic.folder.parent}/", "").split("\n"),
+        "notes": [note.replace(f"{intrinsic.folder.parent}/", "") for note in summary["notes"]],
     }
 
 
@@ -213,8 +214,9 @@ def _decided(difference: Table) -> Table:
 
 def about(run: Run) -> Table:
     """Which model it is, and in which numbers it was computed."""
+    model = run.header.about["fingerprints"]["model"]
     return {
-        "model": run.header.about["fingerprints"]["model"],
+        "model": {**model, "name": Path(model["name"]).name},  # where a file lay isn't a result
         "data": run.header.about["fingerprints"]["data"],
         "dtype": run.spec.model.dtype,
         "versions": run.header.about["versions"],
