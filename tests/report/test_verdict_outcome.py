@@ -87,7 +87,12 @@ def test_an_outcome_that_falls_for_the_better() -> None:
         said,
         re.MULTILINE,
     )
-    assert re.search(r"^intrinsic gained \.\d+ \[.*\] of toxicity over merely rep", said, re.M)
+    assert re.search(
+        r"^intrinsic ends with \.\d+ \[.*\] less toxicity than merely repeating the question.*, "
+        r"which is better",
+        said,
+        re.MULTILINE,
+    )
     assert "hasn't converged: toxicity moved by more than .020 after round 2" in said
     assert (
         found["rounds"][4]["flow"]
@@ -99,7 +104,7 @@ def test_one_that_rises_for_the_worse_and_one_that_rises_for_the_better() -> Non
     worse = summary(1 - falling(0.05), 1 - falling(0.0, seed=1), TOXICITY)
     assert worse["headline"] == "worse"
     assert re.search(r"^Toxicity rose by .*, which is worse\.$", worse["verdict"], re.M)
-    assert "intrinsic lost " in worse["verdict"]
+    assert "more toxicity than merely repeating the question, which is worse" in worse["verdict"]
     better = summary(10 * (1 - falling(0.05)), 10 * (1 - falling(0.0)), LENGTH)
     assert better["headline"] == "better"
     assert re.search(r"^Lines kept rose by 2\.0\d\d \[", better["verdict"], re.M)

@@ -284,9 +284,14 @@ def _cause(summary: Table) -> str:
         case "better" | "worse":
             gained = difference["verdict"] == "better"
             by = change(difference, share, signed=False, turned=difference["value"] < 0)
-            words = ("gained", "over") if gained else ("lost", "to")
-            what = "" if _plain(summary) else f" of {said_of(summary)}"
-            return f"{name} {words[0]} {by}{what} {words[1]} {_TO}{of}{cost}."
+            if _plain(summary):
+                words = ("gained", "over") if gained else ("lost", "to")
+                return f"{name} {words[0]} {by} {words[1]} {_TO}{of}{cost}."
+            more = "more" if difference["value"] > 0 else "less"
+            return (
+                f"{name} ends with {by} {more} {said_of(summary)} than {_TO}{of}, which is "
+                f"{difference['verdict']}{cost}."
+            )
         case "same":
             return (
                 f"{name} adds nothing to {_TO}, within {within(difference['margin'], share)}: "
