@@ -108,3 +108,16 @@ def test_no_bound_is_claimed_where_a_server_reports_no_tokens(tmp_path: Path) ->
     said = lines(shown)
     assert "At most" not in said
     assert "nor how many it takes at most" in said
+
+
+def test_replies_drawn_at_once_pay_their_prompt_once() -> None:
+    """But a bound doesn't rely on it."""
+    from selfcorrect.preview.rendering import Asked
+
+    def tokens(**more: bool) -> int:
+        told = {"at_once": True, "most": False, **more}
+        asked = Asked(False, False, 20, spoken=8, begun=lambda _: "", **told)
+        return asked.tokens(100, [1, 1], 2, must=False)
+
+    assert tokens() == 100 + 20 * 10
+    assert tokens(at_once=False) == tokens(most=True) == 20 * 110

@@ -179,6 +179,8 @@ def test_shares_reach_as_far_as_what_could_not_be_read() -> None:
     assert seen[2] > 0.24
     reach = [check(told, [text])[0].reach for text in ("harm < 1", "harm.high < 1", "mend.low > 0")]
     assert reach == [False, True, False]
+    sure = asked_of(made(right))  # all is read: another level than 95 % alone reaches no further
+    assert not any(check(sure, [f"{of} < .9"])[0].reach for of in ("gain.high", "change.high"))
 
 
 def test_of_too_few_clusters_and_of_a_coin_s_side_no_end_is_told() -> None:

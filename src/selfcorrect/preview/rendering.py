@@ -58,6 +58,7 @@ class Asked:
         given: each option is sent, and comes back with its likelihood.
         likeliest: the likeliest first tokens are asked for.
         draws: else so many replies are drawn.
+        at_once: by one request, whose prompt is paid for once; a bound doesn't rely on it.
         spoken: the most tokens of each of those.
         begun: what a reply that is one of some texts is asked to begin with.
         most: all that may be needed counts; else what a reply's own likeliest tokens tell is free.
@@ -66,6 +67,7 @@ class Asked:
     given: bool
     likeliest: bool
     draws: int
+    at_once: bool
     spoken: int
     begun: Callable[[Sequence[str]], str]
     most: bool
@@ -83,7 +85,8 @@ class Asked:
             return 0
         if self.given:
             return sum(prompt + option + 1 for option in options)
-        drawn = self.draws * (prompt + self.spoken + first)
+        prompts = 1 if self.at_once and not self.most else self.draws
+        drawn = prompts * prompt + self.draws * (self.spoken + first)
         one = prompt + 1 + first
         return (one + drawn if must else one) if self.likeliest else drawn
 
@@ -209,6 +212,7 @@ def _served(model: Model, *, most: bool) -> Rendering:
             given=bool(able.prompt),
             likeliest=bool(able.top),
             draws=model.served.draws,
+            at_once=bool(able.n),
             spoken=DRAWN_TOKENS,
             begun=lambda texts: "" if able.prompt else beginning(texts),
             most=most,

@@ -214,7 +214,11 @@ def _reaching(summary: Table) -> Iterator[str]:
 
 
 def _wider(e: Table | None) -> bool:
-    return e is not None and None not in _ends(e) and list(_ends(e)) != [e["low"], e["high"]]
+    """Whether more than the level of its verdict, by which ``show`` has it, moves its ends."""
+    if e is None or None in (ends := _ends(e)):
+        return False
+    low, high = e.get("decides") or (e["low"], e["high"])
+    return bool(ends[0] < low or ends[1] > high)
 
 
 def _unread(row: Table) -> float:
