@@ -12,6 +12,7 @@ import numpy as np
 from selfcorrect import tasks
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.outcome import Floats, Outcome
+from selfcorrect.report.numbers import count
 from selfcorrect.strategies import KINDS
 from selfcorrect.tasks import Answer, Example, Grade, Task
 from selfcorrect.text import clipped, visible
@@ -274,7 +275,7 @@ def lines(found: TaskCheck) -> Iterator[str]:
     outcome = found.outcome
     low, high = outcome.bounds
     yield (
-        f"{found.task}: {_count(found.examples, 'example')} in {_count(found.clusters, 'cluster')}"
+        f"{found.task}: {count(found.examples, 'example')} in {count(found.clusters, 'cluster')}"
     )
     yield (
         f"outcome: {outcome.name} (a {outcome.kind} from {low:g} to {high:g}, {outcome.better} is "
@@ -285,7 +286,7 @@ def lines(found: TaskCheck) -> Iterator[str]:
         yield f"tokens that a reply may have: {each}"
     yield from found.read_as
     if found.skipped:
-        yield f"{_count(len(found.skipped), 'line')} left out; the first: {found.skipped[0]}"
+        yield f"{count(len(found.skipped), 'line')} left out; the first: {found.skipped[0]}"
     if (shown := found.shown) is not None:
         yield f"\nThe example {shown.id} (cluster {shown.cluster}) as it is asked:\n"
         yield from _indented(shown.question)
@@ -300,17 +301,13 @@ def lines(found: TaskCheck) -> Iterator[str]:
     yield ""
     yield from (f"problem: {problem}" for problem in found.problems)
     if found.unseen:
-        yield f"The other {_count(found.unseen, 'example')} weren't looked at."
+        yield f"The other {count(found.unseen, 'example')} weren't looked at."
     if not found.problems:
         yield "No problems were found."
 
 
 def _indented(text: str) -> Iterator[str]:
     return (f"    {line}" for line in clipped(text, 4_000).splitlines())
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _worth(name: str, value: float | None) -> str:

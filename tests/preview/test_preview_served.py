@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -82,13 +83,18 @@ def test_a_budget_of_the_bound_lets_a_run_through(kind: str, own: int, tmp_path:
         assert taken < 1.5 * bound.about
 
 
-def test_a_preview_says_what_it_asked_of_a_server(tmp_path: Path) -> None:
-    server = Stub(replace(CLOUD, own=40))
+def _previewed(out: Path, **own: Any) -> tuple[Stub, Preview]:
+    """The sample, of a server of this kind."""
+    server = Stub(replace(CLOUD, **own))
     try:
         model = {"name": "openai:stub", "base_url": server.url}
-        shown = preview(make_spec({"model": model, "task": "sample", "limit": 2}), out=tmp_path)
+        return server, preview(make_spec({"model": model, "task": "sample", "limit": 2}), out=out)
     finally:
         server.stop()
+
+
+def test_a_preview_says_what_it_asked_of_a_server(tmp_path: Path) -> None:
+    server, shown = _previewed(tmp_path, own=40)
     said = lines(shown)
     taken = sum(each["prompt_tokens"] + each["completion_tokens"] for each in server.used)
     assert f"it was asked, now: {len(server.used)} requests, {taken} tokens" in said
@@ -99,13 +105,7 @@ def test_a_preview_says_what_it_asked_of_a_server(tmp_path: Path) -> None:
 
 
 def test_no_bound_is_claimed_where_a_server_reports_no_tokens(tmp_path: Path) -> None:
-    server = Stub(replace(CLOUD, usage=False))
-    try:
-        model = {"name": "openai:stub", "base_url": server.url}
-        shown = preview(make_spec({"model": model, "task": "sample", "limit": 2}), out=tmp_path)
-    finally:
-        server.stop()
-    said = lines(shown)
+    said = lines(_previewed(tmp_path, usage=False)[1])
     assert "At most" not in said
     assert "nor how many it takes at most" in said
 

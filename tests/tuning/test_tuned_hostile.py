@@ -110,13 +110,19 @@ def test_weights_that_are_no_numbers_are_the_models_fault(folder: Path, tmp_path
     assert not (tmp_path / "made").exists()
 
 
-def test_a_kept_state_of_other_shapes_or_lengths_is_refused(folder: Path, tmp_path: Path) -> None:
+def _stopped(folder: Path, out: Path) -> None:
+    """A tuning that is stopped after four steps, with the state of an earlier one kept."""
+
     def stop(step: int, *_: object) -> None:
         if step == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS, every=2, told=stop)
+        tune(str(folder), _TEXTS, out, _SETTINGS, every=2, told=stop)
+
+
+def test_a_kept_state_of_other_shapes_or_lengths_is_refused(folder: Path, tmp_path: Path) -> None:
+    _stopped(folder, tmp_path / "made")
     file = tmp_path / "made.part" / "state.safetensors"
     whole = load_file(file)
     with safe_open(file, "pt") as held:
@@ -139,12 +145,7 @@ def test_a_kept_state_of_other_shapes_or_lengths_is_refused(folder: Path, tmp_pa
 
 
 def test_a_kept_state_of_another_model_is_not_gone_on_from(folder: Path, tmp_path: Path) -> None:
-    def stop(step: int, *_: object) -> None:
-        if step == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        tune(str(folder), _TEXTS, tmp_path / "made", _SETTINGS, every=2, told=stop)
+    _stopped(folder, tmp_path / "made")
     weights = load_file(folder / "model.safetensors")
     weights["model.norm.weight"] += 0.5
     save_file(weights, folder / "model.safetensors", {"format": "pt"})  # the same shapes

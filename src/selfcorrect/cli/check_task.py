@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from selfcorrect.checking import lines, look_at
+from selfcorrect.checking import look_at
 from selfcorrect.cli import options as o
 from selfcorrect.cli.spec import spec_from
 from selfcorrect.errors import UserError
-from selfcorrect.text import clipped, visible
 
 TaskArgument = Annotated[
     str,
@@ -63,7 +62,7 @@ def check_task(
     if as_json:
         typer.echo(json.dumps(found.table(), indent=2, allow_nan=False))
     else:
-        typer.echo(visible("\n".join(map(clipped, lines(found))), lines=True))
+        typer.echo(repr(found))
     if found.problems:
         number = len(found.problems)
         raise UserError(

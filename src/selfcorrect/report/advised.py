@@ -7,7 +7,7 @@ from typing import Any
 
 from selfcorrect.report.costs import DIALOGUES, large, seconds_of
 from selfcorrect.report.numbers import MISSING, decides, p_value, short
-from selfcorrect.report.phrases import is_share
+from selfcorrect.report.phrases import in_a_word, is_share
 from selfcorrect.report.sheet import Table
 
 _Table = Mapping[str, Any]
@@ -75,15 +75,9 @@ def _row(e: _Table) -> list[str]:
 
 
 def _brief(e: _Table) -> str:
-    if e.get("hangs"):
-        return "undecided: unread answers"
-    if e.get("depends"):
-        return "undecided: by round"
-    if e.get("few") and e["verdict"] == "undecided":
-        return "undecided: few clusters"
-    if e.get("small"):
-        return f"{e['small']}, within the margin"
-    return e["verdict"] or MISSING
+    said = in_a_word(e)
+    small = e.get("small") and not said.startswith("undecided:")
+    return f"{e['small']}, within the margin" if small else said
 
 
 def estimate(e: _Table, places: int, *, signed: bool = False) -> str:

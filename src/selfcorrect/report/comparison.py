@@ -12,7 +12,7 @@ from selfcorrect.report.definitions import definer
 from selfcorrect.report.findings import together
 from selfcorrect.report.ledger import section as ledger_section
 from selfcorrect.report.numbers import MISSING, count, interval, p_value, places_of, short, written
-from selfcorrect.report.phrases import said_of
+from selfcorrect.report.phrases import in_a_word, said_of
 from selfcorrect.report.sheet import Chart, Section, Sheet, Table
 
 _Table = Mapping[str, Any]
@@ -161,15 +161,7 @@ def _outcome(table: _Table) -> Table:
 
 
 def _word(told: _Table, e: _Table) -> str:
-    if told["oracle"]:
-        return "not ranked"
-    if e.get("hangs"):
-        return "undecided: unread answers"
-    if e.get("depends"):
-        return "undecided: by round"
-    if e.get("few") and e["verdict"] == "undecided":
-        return "undecided: few clusters"
-    return e["verdict"] or MISSING
+    return "not ranked" if told["oracle"] else in_a_word(e)
 
 
 def _measures(table: _Table) -> Table:

@@ -11,6 +11,7 @@ from selfcorrect.records import VERSION
 from selfcorrect.report.definitions import definer
 from selfcorrect.report.estimates import LEAK_FREE, Estimate, estimates
 from selfcorrect.report.numbers import MISSING, percent, places_of, short
+from selfcorrect.report.unknown import unknown_share
 
 
 def incomplete(summary: Mapping[str, Any]) -> list[str]:
@@ -170,9 +171,7 @@ def hanging(difference: Estimate) -> str:
 def doubtful(row: Mapping[str, Any], outcome: Mapping[str, Any]) -> bool:
     """Whether unread or ungraded answers of a round could move its outcome by more than the margin:
     then a mark stands at that, and at its difference from a control, whatever the interval says."""
-    of = row["n"] + row.get("missing", 0)
-    nobody_knows = sum(row.get(name, 0) for name in ("unparsed", "ungraded", "missing"))
-    return bool(of) and nobody_knows > (outcome["margin"] or 0.0) * of
+    return unknown_share(row) > (outcome["margin"] or 0.0)
 
 
 def few(difference: Estimate) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfcorrect.report.numbers import clusters
+from selfcorrect.report.numbers import MISSING, clusters
 
 #: A summary, or a part of one.
 Table = Mapping[str, Any]
@@ -79,3 +79,14 @@ def none_moved(e: Table) -> str:
     if e["n"] == 1:
         return "the one answer is neither better nor worse"
     return f"none of {e['n']:,} answers is better or worse"
+
+
+def in_a_word(e: Table) -> str:
+    """A difference's verdict in a table's cell; of an undecided one what keeps it open."""
+    if e.get("hangs"):
+        return "undecided: unread answers"
+    if e.get("depends"):
+        return "undecided: by round"
+    if e.get("few") and e["verdict"] == "undecided":
+        return "undecided: few clusters"
+    return e["verdict"] or MISSING

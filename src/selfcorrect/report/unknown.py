@@ -13,6 +13,12 @@ from selfcorrect.report.phrases import Table, is_share, outcome_of, places_told,
 MUCH = 0.05
 
 
+def unknown_share(row: Table) -> float:
+    """The share of a round's answers, missing ones among them, whose outcome nobody knows."""
+    of = row["n"] + row["missing"]
+    return (row["unparsed"] + row["ungraded"] + row["missing"]) / of if of else 0.0
+
+
 def nothing(summary: Table) -> str:
     """That no answer has an outcome, and why."""
     if outcome_of(summary) == "accuracy":

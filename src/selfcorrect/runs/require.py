@@ -12,6 +12,7 @@ from typing import Any
 from selfcorrect.errors import UserError, nearest
 from selfcorrect.measures.catalogue import MEASURES
 from selfcorrect.report.estimates import BETWEEN, estimates
+from selfcorrect.report.unknown import unknown_share
 
 Table = Mapping[str, Any]
 #: A number; or from where to where unread answers could put it.
@@ -180,7 +181,7 @@ def figures(summary: Table) -> Iterator[tuple[str, Seen]]:
     yield from _estimate("change", summary["changes"].get(outcome["name"]), sign)
     yield from _estimate("harm", decided.get("harm"))
     yield from _estimate("mend", decided.get("mend"))
-    shares = [_unread(row) for row in rounds]
+    shares = [unknown_share(row) for row in rounds]
     yield "unread.first", shares[0] if shares else None
     yield "unread.last", shares[-1] if shares else None
     yield "unread.most", max(shares, default=None)
@@ -219,11 +220,6 @@ def _wider(e: Table | None) -> bool:
         return False
     low, high = e.get("decides") or (e["low"], e["high"])
     return bool(ends[0] < low or ends[1] > high)
-
-
-def _unread(row: Table) -> float:
-    of = row["n"] + row["missing"]
-    return (row["unparsed"] + row["ungraded"] + row["missing"]) / of if of else 0.0
 
 
 def _estimate(name: str, e: Table | None, sign: int = 1) -> Iterator[tuple[str, Seen]]:
