@@ -28,7 +28,7 @@ from selfcorrect.models.endpoint.capabilities import (
 )
 from selfcorrect.models.endpoint.failures import RefusedError
 from selfcorrect.models.endpoint.negotiating import LENGTHS, named, without
-from selfcorrect.models.endpoint.repeating import repeats
+from selfcorrect.models.endpoint.repeating import DRAW, repeats
 from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.server import Server
 from selfcorrect.models.endpoint.thinking import settled, unstoppable
@@ -50,7 +50,6 @@ _SHORT = replace(_ANY, max_tokens=16)  # a model that thinks first may refuse a 
 # again in the two tokens that are allowed, so that a reply which begins with it echoes it.
 _CUT = "Of course. Here is the word that you have been looking for: {}"
 _WORDS = (("encyclop", "edia"), ("Missis", "sippi"), ("chocol", "ate"))
-_DRAW = Ask((message("user", "Write down ten random words."),), max_tokens=2, temperature=1.0)
 
 # A red square of 64 pixels: some models take no smaller image.
 _SQUARE = (
@@ -240,7 +239,7 @@ async def _repeats(served: Served) -> bool:
 
 
 async def _several(served: Served) -> bool:
-    found = await served.tried(replace(_DRAW, n=2, seed=1))
+    found = await served.tried(replace(DRAW, n=2, max_tokens=2))
     return found is not None and len(found.said) == 2
 
 

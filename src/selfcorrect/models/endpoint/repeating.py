@@ -15,7 +15,8 @@ from selfcorrect.models.endpoint.served import Served
 from selfcorrect.models.endpoint.together import together
 from selfcorrect.models.endpoint.wire import Ask
 
-_DRAW = Ask(
+#: Replies to it differ, where they can.
+DRAW = Ask(
     (message("user", "Write down ten random words."),), max_tokens=12, temperature=1.0, seed=1
 )
 #: So many draws with other seeds have to be the same until a server is said to draw one reply only,
@@ -78,7 +79,7 @@ async def again(served: Served) -> Capabilities:
 
 async def _drawn(served: Served, seeds: Sequence[int]) -> list[str]:
     """The replies that these seeds draw; "" of each that doesn't come."""
-    found = await together([served.tried(replace(_DRAW, seed=seed)) for seed in seeds])
+    found = await together([served.tried(replace(DRAW, seed=seed)) for seed in seeds])
     return [_text(each) for each in found]
 
 
