@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_COUNTED = ("requests", "prompt", "cached", "generated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +28,13 @@ class Used:
     def tokens(self) -> int:
         """Prompts and replies together, as a budget counts them."""
         return self.prompt + self.generated
+
+
+def together(every: Sequence[Used]) -> Used:
+    """What several have counted; its money isn't known where that of one isn't."""
+    requests, prompt, cached, generated = (
+        sum(getattr(each, name) for each in every) for name in _COUNTED
+    )
+    known = [each.money for each in every if each.money is not None]
+    money = sum(known) if every and len(known) == len(every) else None
+    return Used(requests, prompt, cached, generated, money)

@@ -15,7 +15,7 @@ from selfcorrect.messages import message
 from selfcorrect.models.base import Model
 from selfcorrect.models.function import Function
 from selfcorrect.models.kinds import kind_of
-from selfcorrect.models.used import Used
+from selfcorrect.models.used import Used, together
 from selfcorrect.preview.estimate import Estimate, estimate
 from selfcorrect.preview.prompts import PLACEHOLDER, Prompt, Trace
 from selfcorrect.preview.rendering import Rendering, rendering
@@ -103,7 +103,7 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
     shown_as = cache(
         lambda name: rendering(name, served, thinking.get(name, ""), trust=name in trusted)
     )
-    asked = _asked(ready)
+    asked = together([model.used for model in ready.opened.values()])
     longest, each = _longest(ready, shown_as(ready.facts.model.name))
     found = _through(ready, ready.arms, longest, shown_as)
     bound = None
@@ -140,19 +140,6 @@ def _preview(ready: Prepared, out: str | Path) -> list[Preview]:
             )
         )
     return previews
-
-
-def _asked(ready: Prepared) -> Used:
-    """What servers have counted so far, all of them together."""
-    used = [model.used for model in ready.opened.values()]
-    known = [each.money for each in used if each.money is not None]
-    return Used(
-        requests=sum(each.requests for each in used),
-        prompt=sum(each.prompt for each in used),
-        cached=sum(each.cached for each in used),
-        generated=sum(each.generated for each in used),
-        money=sum(known) if known else None,
-    )
 
 
 def _longest(ready: Prepared, shown: Rendering) -> tuple[list[Example], int]:

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from selfcorrect.errors import UserError
-from selfcorrect.models.used import Used
+from selfcorrect.models.used import Used, together
 from selfcorrect.runs.header import RUN
 from selfcorrect.runs.store import Store
 
@@ -45,10 +45,9 @@ def accounted(
         every = [each for each in used() if each.requests]
         if not every:
             return
-        known = [each.money for each in every]
+        whole = together(every)
         table = {
-            **{each: sum(getattr(one, each) for one in every) for each in _SUMS},
-            "money": None if None in known else sum(each or 0.0 for each in known),
+            **{name: getattr(whole, name) for name in (*_SUMS, "money")},
             "runs": len(stores),
             "host": socket.gethostname(),
             "process": os.getpid(),

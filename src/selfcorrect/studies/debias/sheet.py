@@ -151,12 +151,14 @@ def _rivals(result: Result) -> list[str]:
 def _doubt(e: Result, result: Result) -> str | None:
     """What else than a leaning makes the shown difference of nats, where it isn't told from that:
     words of one group that became likelier everywhere, or a model less sure of everything."""
-    fair, sure = result["balanced"].get(NAME), result["scaled"][NAME]
+    fair, sure = (result.get(name, {}).get(NAME) for name in ("balanced", "scaled"))
     if fair is not None and not _alike(fair, e):
         return (
             "no leaning is shown, as one group's words may be likelier everywhere: at equal weight "
             f"of both directions of pairs it is {estimate(fair, signed=True)}"
         )
+    if sure is None:  # a result of an earlier version
+        return None
     if sure["value"] is None:
         return "no leaning is shown, as tuning left a model that tells no facts from falsehoods"
     if not _alike(sure, e):
@@ -207,10 +209,10 @@ def _subsets(result: Result) -> Table:
     rows = [
         [
             name,
-            "–" if of["entropy"] is None else short(of["entropy"], 3),
-            "–" if of["yes"] is None else short(of["yes"], 3),
+            MISSING if of["entropy"] is None else short(of["entropy"], 3),
+            MISSING if of["yes"] is None else short(of["yes"], 3),
             short(of["read"], 3),
-            "–" if of["loss"] is None else short(of["loss"], 2),
+            MISSING if of["loss"] is None else short(of["loss"], 2),
             f"{of['tokens']:.1f}",
             f"{of['tied']:,} of {of['of_tied']:,}" if "tied" in of else "",
             str(of["shared"].get("uncertain", "")),
