@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from benchmarks import documented
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from selfcorrect.measures import advice, arms
 from selfcorrect.measures.advice import Arms
@@ -82,12 +83,8 @@ def _shift(gain: float, variance: float) -> float:
     """What is added to log odds ~ N(0, variance) so that the mean chance is ½ + gain."""
     x, weights = np.polynomial.hermite_e.hermegauss(80)
     weights /= weights.sum()
-    low, high = -20.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        mean = float(weights @ _chance(middle + np.sqrt(variance) * x))
-        low, high = (middle, high) if mean < 0.5 + gain else (low, middle)
-    return low
+    at = np.sqrt(variance) * x
+    return float(brentq(lambda low: float(weights @ _chance(low + at)) - 0.5 - gain, -20.0, 20.0))
 
 
 def _chance(odds: Floats) -> Floats:
