@@ -154,8 +154,12 @@ def test_an_option_that_cannot_be_is_one_sentence(
         of(folder, **options)
 
 
-def test_a_run_of_which_nothing_can_be_asked_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no folder"):
+def test_a_run_of_which_nothing_can_be_asked_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_texts(tmp_path / "runs" / "other", {"a": [("x", 1.0)]})
+    monkeypatch.chdir(tmp_path)  # where runs lie, as after the demo
+    with pytest.raises(UserError, match=r"no folder .*and beside it no run that begins so"):
         of(tmp_path / "none")
     with pytest.raises(UserError, match="give its folder as data"):
         make("distinguish")

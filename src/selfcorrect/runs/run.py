@@ -304,6 +304,8 @@ def find_run(name: str, out: Path) -> Run:
             f"{len(found)} runs in {out} begin with {name!r}: {', '.join(found[:8])}{more}; "
             "write more of the name."
         )
+    if Path(name).name != name:  # it names a folder of its own, whatever lies in another
+        raise UserError(f"there is no folder {name!r}, and beside it no run that begins so.")
     if not known:
         raise UserError(f"there is no folder {name!r}, and no run in {out}.")
     raise UserError(
